@@ -1,0 +1,149 @@
+"""The DuckDB warehouse: raw tables, receipts and quarantine go in, feature tables and outcomes come out.
+
+What belongs here: short connections (one process with a writable connection shuts every other out), DDL of the raw schema, and
+replacing whole days in one transaction. What dbt builds inside is `dbt_project/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from churn_platform.contracts.features import FeatureSet
+from churn_platform.contracts.tables import RAW_TABLES, Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from churn_platform.feeds.quarantine import Screened
+
+DUCKDB_TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "DATE"}
+FILE_DDL = "landed_on DATE NOT NULL, source_file VARCHAR NOT NULL, source_digest VARCHAR NOT NULL"
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse cannot be used; the message says why and what to do."""
+
+
+def _table_ddl(table: Table) -> str:
+    columns = ", ".join(
+        f"{column.name} {DUCKDB_TYPES[column.kind]}{'' if column.nullable else ' NOT NULL'}" for column in table.columns
+    )
+    return f"CREATE TABLE IF NOT EXISTS raw.{table.name} ({columns}, {FILE_DDL})"
+
+
+def create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the raw schema, empty, where it is not there yet."""
+    connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
+    for table in RAW_TABLES.values():
+        connection.execute(_table_ddl(table))
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS raw.receipts (table_name VARCHAR NOT NULL, {FILE_DDL}, received BIGINT NOT NULL, "
+        "accepted BIGINT NOT NULL, quarantined BIGINT NOT NULL, unexpected_columns VARCHAR NOT NULL)"
+    )
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS raw.quarantine (table_name VARCHAR NOT NULL, {FILE_DDL}, row_number BIGINT NOT NULL, "
+        "column_name VARCHAR NOT NULL, rule VARCHAR NOT NULL, found VARCHAR, raw_content VARCHAR NOT NULL)"
+    )
+
+
+class Warehouse:
+    """One DuckDB file. Every method opens, works and closes, so that the file's lock is held for moments only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A short connection.
+
+        Raises:
+            WarehouseError: another process holds the file, or it does not exist yet (read-only).
+        """
+        import duckdb
+
+        if read_only and not self.path.is_file():
+            raise WarehouseError(f"there is no warehouse at {self.path} yet: run `churn run` first")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = duckdb.connect(str(self.path), read_only=read_only)
+        except duckdb.IOException as error:
+            raise WarehouseError(
+                f"{self.path} is held by another process ({str(error).splitlines()[0]}); wait for its run to end, or stop it"
+            ) from error
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def prepare(self) -> None:
+        """Create the file and the raw schema."""
+        with self.connect() as connection:
+            create_raw_tables(connection)
+
+    def replace_days(self, days: Iterable[date], screened: Iterable[Screened]) -> None:
+        """Make the raw tables hold exactly `screened` for the landing days `days`: all tables in one transaction.
+
+        Raises:
+            WarehouseError: the file is held by another process.
+        """
+        span = [day.isoformat() for day in days]
+        with self.connect() as connection:
+            create_raw_tables(connection)
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                for part in screened:
+                    self._replace(connection, f"raw.{part.table}", part.accepted, span, None)
+                    self._replace(connection, "raw.quarantine", part.quarantined, span, part.table)
+                    self._replace(connection, "raw.receipts", part.receipts, span, part.table)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+
+    @staticmethod
+    def _replace(
+        connection: duckdb.DuckDBPyConnection, target: str, rows: pd.DataFrame, span: list[str], table_name: str | None
+    ) -> None:
+        where, values = "landed_on IN (SELECT unnest(?::DATE[]))", [span]
+        if table_name is not None:
+            connection.execute(f"DELETE FROM {target} WHERE {where} AND table_name = ?", [*values, table_name])
+        else:
+            connection.execute(f"DELETE FROM {target} WHERE {where}", values)
+        if len(rows):
+            connection.register("incoming", rows)
+            connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM incoming")
+            connection.unregister("incoming")
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Rows of a read-only query; `$name` parameters. Dates come back as datetime64."""
+        with self.connect(read_only=True) as connection:
+            return connection.execute(sql, dict(parameters or {})).df()
+
+    def features(self, feature_set: FeatureSet, first: date, last: date) -> pd.DataFrame:
+        """Feature rows observed in [first, last]: customer_id, observation_date, attributes_known_at, then the set's columns."""
+        return self.query(
+            f"SELECT * FROM features.{feature_set.table} WHERE observation_date BETWEEN $first AND $last "
+            "ORDER BY observation_date, customer_id",
+            {"first": first, "last": last},
+        )
+
+    def outcomes(self, first: date, last: date) -> pd.DataFrame:
+        """Outcomes of observations in [first, last]: customer_id, observation_date, matured_on, churned_on, churn_known_at."""
+        return self.query(
+            "SELECT * FROM features.observation_outcomes WHERE observation_date BETWEEN $first AND $last "
+            "ORDER BY observation_date, customer_id",
+            {"first": first, "last": last},
+        )
+
+    def receipts(self) -> pd.DataFrame:
+        """Rows received, accepted and quarantined, by table, over all landed files; empty before the first landing."""
+        return self.query(
+            "SELECT table_name, sum(received)::BIGINT AS received, sum(accepted)::BIGINT AS accepted, "
+            "sum(quarantined)::BIGINT AS quarantined FROM raw.receipts GROUP BY table_name ORDER BY table_name"
+        )

@@ -1,0 +1,133 @@
+"""Where this installation keeps its state, and which feed it lives on.
+
+What belongs here: paths below `$CHURN_HOME` and the few facts that come from the environment. What does not: thresholds (they are
+policy) and reading or writing any of these files (adapters do).
+
+One home is one telco: the first run writes the feed and the digest of its source into `home.json`, and a later run with another feed
+or another source is refused, so that two worlds never mix in one warehouse.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+FeedName = Literal["ibm", "world", "landing"]
+FEEDS: tuple[str, ...] = get_args(FeedName)
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+class SettingsError(ValueError):
+    """The environment names something that cannot be used; the message says what to set instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Paths of one installation. Nothing is created by asking for a path."""
+
+    home: Path
+    raw_dirs: tuple[Path, ...]
+    project_root: Path = PROJECT_ROOT
+    offline: bool = False
+
+    @property
+    def home_file(self) -> Path:
+        """The record of which telco this home holds."""
+        return self.home / "home.json"
+
+    @property
+    def landing(self) -> Path:
+        """Folder of landed files: `<table>/<date>.parquet` or `.csv`."""
+        return self.home / "landing"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that dbt builds in."""
+        return self.home / "warehouse" / "churn.duckdb"
+
+    @property
+    def training_sets(self) -> Path:
+        """Content-addressed training sets."""
+        return self.home / "training_sets"
+
+    @property
+    def packages(self) -> Path:
+        """Content-addressed model packages."""
+        return self.home / "packages"
+
+    @property
+    def published(self) -> Path:
+        """Published snapshots: what readers read."""
+        return self.home / "published"
+
+    @property
+    def reports(self) -> Path:
+        """HTML reports, one folder per model version."""
+        return self.home / "reports"
+
+    @property
+    def ops(self) -> Path:
+        """The ops store's folder."""
+        return self.home / "ops"
+
+    @property
+    def ops_url(self) -> str:
+        """SQLAlchemy URL of the ops store: `$CHURN_OPS_URL` (PostgreSQL in production) or SQLite below the home."""
+        return os.environ.get("CHURN_OPS_URL") or f"sqlite:///{self.ops / 'ops.db'}"
+
+    @property
+    def keys(self) -> Path:
+        """The installation's signing key pair."""
+        return self.home / "keys"
+
+    @property
+    def mlflow(self) -> Path:
+        """MLflow's folder: SQLite backend and artifacts."""
+        return self.home / "mlflow"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance folder."""
+        return self.home / "dagster"
+
+    @property
+    def dbt_runs(self) -> Path:
+        """dbt's target and log folders of runs."""
+        return self.home / "dbt"
+
+    @property
+    def dbt_project(self) -> Path:
+        """The dbt project's source folder."""
+        return self.project_root / "dbt_project"
+
+    @property
+    def sample(self) -> Path:
+        """The committed, generated sample in IBM's layout."""
+        return self.project_root / "data" / "sample"
+
+
+def load_settings() -> Settings:
+    """Settings from the environment: `$CHURN_HOME` (default `data/` of the checkout), `$CHURN_RAW_DIR`, `$CHURN_OFFLINE`.
+
+    Raises:
+        SettingsError: `$CHURN_HOME` is a file, or empty.
+    """
+    configured = os.environ.get("CHURN_HOME", "").strip()
+    home = Path(configured).expanduser().resolve() if configured else PROJECT_ROOT / "data"
+    if home.is_file():
+        raise SettingsError(f"CHURN_HOME={home} is a file; set it to a folder, for example CHURN_HOME=data")
+    explicit = os.environ.get("CHURN_RAW_DIR", "").strip()
+    candidates = [
+        *([Path(explicit).expanduser().resolve()] if explicit else []),
+        PROJECT_ROOT / "data" / "raw" / "ibm",
+        home / "raw" / "ibm",
+        PROJECT_ROOT.parent / "shared" / "data",
+    ]
+    return Settings(
+        home=home,
+        raw_dirs=tuple(dict.fromkeys(candidates)),
+        offline=os.environ.get("CHURN_OFFLINE", "").lower() in {"1", "true", "yes"},
+    )
