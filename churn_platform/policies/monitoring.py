@@ -1,0 +1,258 @@
+"""When the world has moved enough to say so, whom to tell, and when to learn again.
+
+What belongs here: drift, alerts, retraining triggers, service level objectives. What does not: statistics (`drift/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from churn_platform.policies.quantities import (
+    Block,
+    Contradiction,
+    Probability,
+    Relative,
+    Share,
+    Span,
+    TimeOfDay,
+    Unit,
+    Word,
+)
+
+Severity = Literal["warning", "critical"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Channel = Literal["slack", "pagerduty", "email", "webhook"]
+Psi = Annotated[float, Unit("psi"), Field(gt=0)]
+Nats = Annotated[float, Unit("nats"), Field(gt=0)]
+Rows = Annotated[int, Unit("rows"), Field(ge=1)]
+AucLevel = Annotated[float, Unit("AUC"), Field(ge=0.5, lt=1)]
+
+
+def _above(warning: float, critical: float, at: str) -> Iterator[Contradiction]:
+    if warning > critical:
+        yield Contradiction(
+            at,
+            f"the warning level {warning} is above the critical level {critical}.",
+            f"Keep {at} at or below {at}_critical.",
+        )
+
+
+class DriftWindowPolicy(Block):
+    """How much is compared at a time: a window starts at `length` and grows, up to `longest`, until it has `min_rows`."""
+
+    length: Span
+    longest: Span
+    min_rows: Rows
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A window grows, never shrinks."""
+        if self.length > self.longest:
+            yield Contradiction("length", "it is longer than `longest`.", "Keep length at or below longest.")
+
+
+class PersistencePolicy(Block):
+    """A finding acts only when `violations` of the last `windows` windows violate, the newest among them."""
+
+    violations: Annotated[int, Unit("windows"), Field(ge=1)]
+    windows: Annotated[int, Unit("windows"), Field(ge=1)]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """k of n needs k <= n."""
+        if self.violations > self.windows:
+            yield Contradiction(
+                "violations",
+                f"{self.violations} of the last {self.windows} windows can never violate.",
+                "Keep violations at or below windows.",
+            )
+
+
+class DataDriftPolicy(Block):
+    """All features: how far one may move, and how many may."""
+
+    psi: Psi
+    psi_critical: Psi
+    ks: Share
+    jensen_shannon: Share
+    moved_share_critical: Share
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Warning comes before critical."""
+        yield from _above(self.psi, self.psi_critical, "psi")
+
+
+class FeatureDriftPolicy(Block):
+    """The most influential features, by name, at their own stricter threshold."""
+
+    features: Annotated[tuple[Word, ...], Field(min_length=1)]
+    psi: Psi
+    correlation_change: Annotated[float, Unit("correlation"), Field(gt=0, le=2)]
+
+
+class PredictionDriftPolicy(Block):
+    """The distribution of scores."""
+
+    kl: Nats
+    kl_critical: Nats
+    band_share_change: Share
+    confidence_change: Share
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Warning comes before critical."""
+        yield from _above(self.kl, self.kl_critical, "kl")
+
+
+class LabelDriftPolicy(Block):
+    """The churn rate of matured outcomes."""
+
+    rate_change: Relative
+    confidence: Probability
+
+
+class ConceptDriftPolicy(Block):
+    """The relation of features to outcome, seen as performance on matured outcomes."""
+
+    auc_drop: Relative
+    auc_drop_critical: Relative
+    window: Span
+    min_churners: Rows
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Warning comes before critical."""
+        yield from _above(self.auc_drop, self.auc_drop_critical, "auc_drop")
+
+
+class SchemaDriftPolicy(Block):
+    """The contract on ingestion: how severe a broken and an extended schema are."""
+
+    breaking: Severity
+    additive: Severity
+
+
+class CostDriftPolicy(Block):
+    """What scoring and retraining cost, against the reference."""
+
+    seconds_increase: Relative
+    bytes_increase: Relative
+    retrainings: Annotated[int, Unit("retrainings per 30 days"), Field(ge=1)]
+
+
+class DriftPolicy(Block):
+    """Six kinds of drift and the cost, under one way of windowing and one control of false alarms."""
+
+    window: DriftWindowPolicy
+    persistence: PersistencePolicy
+    bins: Annotated[int, Unit("bins"), Field(ge=2, le=1000)]
+    false_discovery_rate: Probability
+    data: DataDriftPolicy
+    feature: FeatureDriftPolicy
+    prediction: PredictionDriftPolicy
+    label: LabelDriftPolicy
+    concept: ConceptDriftPolicy
+    schema_contract: SchemaDriftPolicy
+    cost: CostDriftPolicy
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Influential features are held to a threshold at least as strict as all features."""
+        if self.feature.psi > self.data.psi:
+            yield Contradiction(
+                "feature.psi",
+                f"{self.feature.psi} is laxer than data.psi {self.data.psi}, so the named features would be watched less closely.",
+                "Keep feature.psi at or below data.psi.",
+            )
+
+
+class RoutePolicy(Block):
+    """Who is told at one severity, how, and when it goes to the next person."""
+
+    owner: Word
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    escalate_to: Word
+    escalate_after: Span
+
+
+class WeeklyReviewPolicy(Block):
+    """When what does not page is looked at."""
+
+    weekday: Weekday
+    at: TimeOfDay
+
+
+class DeliveryPolicy(Block):
+    """How an alert is sent again when a channel does not answer."""
+
+    attempts: Annotated[int, Unit("attempts"), Field(ge=1, le=100)]
+    first_retry: Span
+    timeout: Span
+
+
+class AlertsPolicy(Block):
+    """Whom to tell, what may page, and how a message gets through."""
+
+    warning: RoutePolicy
+    critical: RoutePolicy
+    page_on: Annotated[
+        tuple[Literal["data_drift", "performance_decay", "schema_drift", "slo_breach"], ...], Field(min_length=1)
+    ]
+    same_incident_within: Span
+    weekly_review: WeeklyReviewPolicy
+    delivery: DeliveryPolicy
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Critical never waits longer than a warning."""
+        if self.critical.escalate_after > self.warning.escalate_after:
+            yield Contradiction(
+                "critical.escalate_after",
+                "a critical alert would wait longer than a warning before it escalates.",
+                "Keep critical.escalate_after at or below warning.escalate_after.",
+            )
+
+
+class DriftTrigger(Block):
+    """Retrain when drift is found."""
+
+    severity: Severity
+    cooldown: Span
+
+
+class DecayTrigger(Block):
+    """Retrain when realised AUC, or the estimated AUC's interval, falls below `min_auc` over `window`."""
+
+    min_auc: AucLevel
+    window: Span
+
+
+class ScheduledTrigger(Block):
+    """Retrain weekly, if anything drifted."""
+
+    weekday: Weekday
+    at: TimeOfDay
+    requires_drift: bool
+
+
+class VolumeTrigger(Block):
+    """Retrain when enough new outcomes matured."""
+
+    min_new_outcomes: Rows
+
+
+class RetrainingPolicy(Block):
+    """What starts a retraining, and how long it may take."""
+
+    drift_detected: DriftTrigger
+    performance_decay: DecayTrigger
+    scheduled: ScheduledTrigger
+    data_volume: VolumeTrigger
+    time_limit: Span
+
+
+class SloPolicy(Block):
+    """The promises to the people who use the platform."""
+
+    data_freshness: Span
+    prediction_staleness: Span
+    retraining_cadence: Span
+    error_budget: Annotated[float, Unit("share"), Field(gt=0, lt=1)]
+    error_budget_period: Span
