@@ -37,6 +37,7 @@ candidates as (
         bool_or(has_own_row) as has_own_row
 
     from days_on_which_a_customer_may_be_due
+    where {{ in_built_range() }}
     group by customer_id, observation_date
 
 ),
