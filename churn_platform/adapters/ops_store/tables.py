@@ -1,0 +1,151 @@
+"""The schema of the ops store, as of the newest migration; a test holds that migrations and this file agree.
+
+Each record's key is the sequence of the ledger entry that recorded it, so that every row can be walked back to who
+wrote it, and can be compared with what the ledger says was written. Rows of `RECORDED` are never updated or deleted
+(triggers refuse it); `champion` is the one mutable table, and holds nothing that `champion_history` does not.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from churn_platform.governance.canonical import canonical_json
+from churn_platform.governance.ledger import utc_text
+
+SCHEMA_VERSION = "0001"
+VERSION_TABLE = "ops_store_version"
+
+
+class CanonicalJson(TypeDecorator[Any]):
+    """A JSON value as canonical text: the same bytes in every database, so that digests hold."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: object, dialect: object) -> str:
+        """Value to text."""
+        return canonical_json(value)
+
+    def process_result_value(self, value: str | None, dialect: object) -> object:
+        """Text to value."""
+        return None if value is None else json.loads(value)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time as UTC ISO text of fixed width: text order is time order, the same in every database."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> str | None:
+        """Time to text."""
+        return None if value is None else utc_text(value)
+
+    def process_result_value(self, value: str | None, dialect: object) -> datetime | None:
+        """Text to time."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+
+
+def _recorded(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """A table of records: the ledger entry's sequence as key, when and by whom, and what."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("ledger_sequence", sa.ForeignKey("ledger.sequence"), primary_key=True, autoincrement=False),
+        sa.Column("at", UtcTime, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        *columns,
+    )
+
+
+models = _recorded(
+    "models",
+    sa.Column("version", sa.Text, nullable=False, unique=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("model_name", sa.Text, nullable=False),
+    sa.Column("package_digest", sa.Text, nullable=False, unique=True),
+    sa.Column("feature_set", sa.Text, nullable=False),
+    sa.Column("training_data_digest", sa.Text, nullable=False),
+    sa.Column("policy_digest", sa.Text, nullable=False),
+    sa.Column("code_revision", sa.Text, nullable=False),
+    sa.Column("code_digest", sa.Text, nullable=False),
+    sa.Column("business_owner", sa.Text, nullable=False),
+    sa.Column("ml_owner", sa.Text, nullable=False),
+    sa.Column("risk_tier", sa.Text, nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("feed", sa.Text, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("metrics", CanonicalJson, nullable=False),
+)
+
+champion_history = _recorded(
+    "champion_history",
+    sa.Column("model_name", sa.Text, nullable=False, index=True),
+    sa.Column("version", sa.ForeignKey("models.version"), nullable=False),
+    sa.Column("previous", sa.ForeignKey("models.version"), nullable=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence", CanonicalJson, nullable=False),
+)
+
+champion = sa.Table(
+    "champion",
+    metadata,
+    sa.Column("model_name", sa.Text, primary_key=True),
+    sa.Column("version", sa.ForeignKey("models.version"), nullable=False),
+    sa.Column("promotion", sa.ForeignKey("champion_history.ledger_sequence"), nullable=False),
+)
+
+verdicts = _recorded(
+    "verdicts",
+    sa.Column("subject", sa.Text, nullable=False, index=True),
+    sa.Column("gate", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("checks", CanonicalJson, nullable=False),
+    sa.Column("inputs", CanonicalJson, nullable=False),
+)
+
+decisions = _recorded(
+    "decisions",
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, index=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reasons", CanonicalJson, nullable=False),
+    sa.Column("evidence", CanonicalJson, nullable=False),
+    sa.Column("key", sa.Text, nullable=True, unique=True),
+)
+
+RECORDED: dict[str, tuple[sa.Table, str]] = {
+    "model.registered": (models, "version"),
+    "champion.promoted": (champion_history, "version"),
+    "verdict.recorded": (verdicts, "subject"),
+    "decision.recorded": (decisions, "subject"),
+}
+"""Ledger action → the table whose row it writes, and the column that is the entry's subject."""

@@ -1,0 +1,105 @@
+"""Who becomes champion: the decision, as a value with its reasons.
+
+What belongs here: the rule that turns gate verdicts and the incumbent into a release decision. What does not: judging
+the model (`evaluation/gate`), and carrying the decision out (`adapters/ops_store`, compare-and-swap on the expected
+champion).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+ReleaseOutcome = Literal["release", "blocked", "needs_comparison"]
+
+
+class GateCheckLike(Protocol):
+    """One check of a gate: what it looked at and how it came out."""
+
+    @property
+    def name(self) -> str:
+        """Name of the check."""
+        ...
+
+    @property
+    def verdict(self) -> str:
+        """`pass`, `fail` or `inconclusive`."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why, for a person."""
+        ...
+
+
+class GateDecisionLike(Protocol):
+    """A gate's verdict over its checks."""
+
+    @property
+    def gate(self) -> str:
+        """Name of the gate."""
+        ...
+
+    @property
+    def verdict(self) -> str:
+        """`pass`, `fail` or `inconclusive`."""
+        ...
+
+    @property
+    def checks(self) -> Sequence[GateCheckLike]:
+        """What was checked; a gate that checked nothing has not passed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseDecision:
+    """What happens to a newly trained model, and why, in sentences."""
+
+    outcome: ReleaseOutcome
+    reasons: tuple[str, ...]
+
+
+def first_release_decision(
+    evaluation_gate: GateDecisionLike | None, deployment_gate: GateDecisionLike | None, incumbent: str | None
+) -> ReleaseDecision:
+    """Decide over a model that has never been champion, from its two gates and the `incumbent` version (None: there is
+    no champion yet).
+
+    `release` only if both gates passed, on at least one check each, and there is nobody to compare with; with an
+    incumbent the answer is `needs_comparison`; everything else, a missing gate and an unknown verdict included, is
+    `blocked`.
+    """
+    problems = [*_problems("evaluation", evaluation_gate), *_problems("deployment", deployment_gate)]
+    if incumbent is not None and not incumbent.strip():
+        problems.append(
+            "The incumbent's version is blank: pass the champion's version, or None if there has never been one."
+        )
+    if problems:
+        return ReleaseDecision("blocked", tuple(problems))
+    if incumbent is not None:
+        reason = f"Both gates passed, and {incumbent} is champion: compare the two on the same holdout rows first."
+        return ReleaseDecision("needs_comparison", (reason,))
+    reason = (
+        "There is no champion yet: the first model that passes the evaluation and deployment gates is released at once."
+    )
+    return ReleaseDecision("release", (reason,))
+
+
+def _problems(expected_gate: str, decision: GateDecisionLike | None) -> list[str]:
+    if decision is None:
+        return [f"The {expected_gate} gate has no recorded verdict: run it before the release."]
+    if decision.gate != expected_gate:
+        return [f"A verdict of the {decision.gate!r} gate was given where the {expected_gate} gate's belongs."]
+    unpassed = [check for check in decision.checks if check.verdict != "pass"]
+    if decision.verdict != "pass":
+        why = [f"{check.name}: {check.reason}" for check in unpassed] or ["no check says why"]
+        return [f"The {expected_gate} gate says {decision.verdict!r}: {line}" for line in why]
+    if not decision.checks:
+        return [
+            f"The {expected_gate} gate passed without a single check: a gate that looked at nothing has not passed."
+        ]
+    return [
+        f"The {expected_gate} gate says 'pass', but its check {check.name!r} says {check.verdict!r}: {check.reason}"
+        for check in unpassed
+    ]
