@@ -61,7 +61,12 @@ def bootstrap(
     estimates = {}
     for name, measure in measures.items():
         value = float(measure(here)[0])
-        low, high = (float(end) for end in np.quantile(np.concatenate(drawn[name]), (tail, 1.0 - tail)))
+        resampled_values = np.concatenate(drawn[name])
+        if not (math.isfinite(value) and np.isfinite(resampled_values).all()):
+            raise EvaluationError(
+                f"{name} came out as NaN or infinite on these {scored.rows} rows; it cannot be reported."
+            )
+        low, high = (float(end) for end in np.quantile(resampled_values, (tail, 1.0 - tail)))
         estimates[name] = Estimate(value, min(low, value), max(high, value), confidence, method, scored.rows)
     return estimates
 

@@ -177,6 +177,8 @@ def _cumulative_at(t: Tally, amounts: Floats, depths: Floats) -> Floats:
     right = np.searchsorted((listed + shift).ravel(), (depths + shift).ravel()).reshape(depths.shape)
     right = np.maximum(right, np.arange(samples)[:, None] * (scores + 1) + 1)
     left_rows, right_rows = listed.ravel()[right - 1], listed.ravel()[right]
-    inside = (depths - left_rows) / (right_rows - left_rows)
+    # A resample may begin with scores that it has not drawn: there, depth 0 lies on a step of no rows.
+    step = right_rows - left_rows
+    inside = np.divide(depths - left_rows, step, out=np.zeros_like(depths), where=step > 0)
     left, after = total.ravel()[right - 1], total.ravel()[right]
     return np.asarray(left + inside * (after - left))
