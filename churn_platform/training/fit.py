@@ -1,0 +1,71 @@
+"""The whole recipe: tune on folds, calibrate and set the threshold on the out-of-fold margins, then fit on every
+training row.
+
+Here: the order of the steps, and the final fit. Not here: the steps themselves. The same examples and policy give the
+same bytes, for any number of threads, any row order, and whatever customers are called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churn_platform.training.boosting import Parameters, advance, new_booster
+from churn_platform.training.calibration import calibrate
+from churn_platform.training.digest import training_digest
+from churn_platform.training.examples import TrainingExamples
+from churn_platform.training.folds import content_rank
+from churn_platform.training.matrix import design_matrix
+from churn_platform.training.model import TrainedModel, TrainingRecord
+from churn_platform.training.threshold import best_f1_threshold
+from churn_platform.training.tuning import Clock, OnTrial, Tuning, tune
+
+if TYPE_CHECKING:
+    from churn_platform.policies import TrainingPolicy
+
+__all__ = ["TrainedModel", "fit", "grow", "train_model"]
+
+
+def train_model(
+    train: TrainingExamples, policy: TrainingPolicy, clock: Clock | None = None, on_trial: OnTrial | None = None
+) -> TrainedModel:
+    """Tune, calibrate, choose the threshold and fit on `train` (never on the holdout); see `tuning.tune` for the
+    arguments."""
+    return fit(train, tune(train, policy, clock, on_trial), policy)
+
+
+def fit(train: TrainingExamples, tuning: Tuning, policy: TrainingPolicy) -> TrainedModel:
+    """Fit the winner of `tuning` on all of `train`; calibration and threshold come from its out-of-fold margins."""
+    calibration = calibrate(tuning.margins, train.churned)
+    observed = train.frame["observation_date"]
+    return TrainedModel(
+        booster_json=grow(train, tuning.params, tuning.rounds, policy.seed, policy.threads),
+        feature_set=train.feature_set,
+        features=train.features,
+        excluded=train.excluded,
+        calibration=calibration,
+        threshold=best_f1_threshold(calibration.probability(tuning.margins), train.churned),
+        record=TrainingRecord(
+            digest=training_digest(train),
+            rows=len(train),
+            churners=train.churners,
+            first_day=observed.min().date(),
+            last_day=observed.max().date(),
+            as_of=train.as_of,
+            params=tuning.params,
+            rounds=tuning.rounds,
+            seed=policy.seed,
+            trials=tuning.trials,
+            stopped=tuning.stopped,
+        ),
+    )
+
+
+def grow(train: TrainingExamples, params: Parameters, rounds: int, seed: int, threads: int) -> bytes:
+    """A booster of `rounds` rounds on all rows of `train`, as XGBoost JSON bytes."""
+    order = np.argsort(content_rank(train), kind="stable")
+    matrix = design_matrix(train.values[order], train.features, train.churned[order], threads)
+    booster = new_booster(params, [matrix], seed, threads)
+    advance(booster, matrix, 0, rounds)
+    return bytes(booster.save_raw("json"))
