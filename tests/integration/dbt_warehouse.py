@@ -1,6 +1,7 @@
 """A warehouse file with raw rows in it, and the dbt project run on it in this process: what the dbt tests share.
 
-What belongs here: rows with sensible defaults, landing them, parsing the project once, building a range. What does not: assertions.
+What belongs here: rows with sensible defaults, landing them, parsing the project once, building a range.
+What does not: assertions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The dbt project as a whole: it builds, its tables are the contract's, a range is replaced whole and nothing else, and it fails closed."""
+"""The dbt project as a whole: it builds, its tables are the contract's, a rerun replaces its range, it fails closed.
+
+What belongs here: what needs a warehouse file and dbt's own run. The laws of the SQL: `test_dbt_point_in_time.py`.
+"""
 
 from __future__ import annotations
 
