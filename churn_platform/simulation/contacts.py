@@ -1,0 +1,130 @@
+"""Contacts and offers: whom a contact keeps, whom it drives away, on whom it is wasted.
+
+What belongs here: what a contact does to a customer's leaving, and the rows it leaves behind. What does not: choosing
+whom to contact; that is the platform's (or the small random programme's in `world.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from churn_platform.contracts.tables import RETENTION_CONTACTS
+from churn_platform.simulation.behaviour import Behaviour
+from churn_platform.simulation.customers import CYCLE_DAYS, Codes, Customers, Index, Ints
+from churn_platform.simulation.cycle import Levers
+from churn_platform.simulation.draws import Draws, Floats, Purpose
+from churn_platform.simulation.landing import Rows
+from churn_platform.simulation.leaving import Risk, leaving_day
+
+CHANNELS = RETENTION_CONTACTS.column("channel").domain
+ARMS = RETENTION_CONTACTS.column("arm").domain
+TREATMENT = np.int8(ARMS.index("treatment"))
+CALL = np.int8(CHANNELS.index("call"))
+
+
+class ContactListError(ValueError):
+    """A contact list that the telco cannot work off; the message says which rows and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPlan:
+    """Contacts for the next day, as codes: positions in the channels, arms and offers."""
+
+    serial: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    channel: Codes
+    arm: Codes
+    offer: Codes
+
+
+def plan_from_list(
+    contacts: pd.DataFrame, serials: np.ndarray[tuple[int], np.dtype[np.uint64]], behaviour: Behaviour
+) -> ContactPlan:
+    """A contact list as codes.
+
+    Args:
+        contacts: columns customer_id and, optionally, channel (default call), arm (default treatment), offer (default
+            as in the behaviour; blank for the control arm).
+        serials: (n,) the customers' serials.
+
+    Raises:
+        ContactListError: a customer stands twice, or a channel, arm or offer is unknown.
+    """
+    if len(np.unique(serials)) < len(serials):
+        twice = contacts["customer_id"][contacts["customer_id"].duplicated()].iloc[0]
+        raise ContactListError(f"customer {twice!r} stands twice on the contact list; list each customer once a day")
+    offers = tuple(behaviour.retention.offers)
+    arm = _codes(contacts, "arm", ARMS, "treatment")
+    offer = _codes(contacts, "offer", offers, behaviour.retention.default_offer)
+    return ContactPlan(
+        serials,
+        _codes(contacts, "channel", CHANNELS, "call"),
+        arm,
+        np.where(arm == TREATMENT, offer, -1).astype(np.int8),
+    )
+
+
+def _codes(contacts: pd.DataFrame, name: str, domain: tuple[str, ...], default: str) -> Codes:
+    if name not in contacts:
+        return np.full(len(contacts), domain.index(default), dtype=np.int8)
+    values = contacts[name].astype("object").where(contacts[name].notna(), default)
+    codes = values.map({value: k for k, value in enumerate(domain)})
+    if codes.isna().any():
+        wrong = values[codes.isna()].iloc[0]
+        raise ContactListError(f"{name} {wrong!r} is unknown to the telco; it knows {', '.join(domain)}")
+    return codes.astype("int8").to_numpy().astype(np.int8)
+
+
+def make_contacts(
+    c: Customers, at: Index, plan: ContactPlan, day: int, risk: Risk, levers: Levers, behaviour: Behaviour, draws: Draws
+) -> tuple[Rows, Rows]:
+    """Contact the customers at positions `at` (aligned with `plan`) on `day`, before anybody leaves that day. Changes
+    `c` in place.
+
+    A second contact within a cycle changes nothing more. Nobody who has not had a first bill is swayed: they have not
+    decided anything yet.
+
+    Returns:
+        the contacts as known on the day, and their later versions with the answer to e-mails and messages.
+    """
+    r = behaviour.retention
+    responses = list(r.responses.values())
+    strength = np.array([offer.strength for offer in r.offers.values()])[plan.offer]
+    treated = plan.arm == TREATMENT
+    sways = treated & (c.contacted[at] <= c.observed[at]) & (c.leave_probability[at] > 0) & (c.left[at] > day)
+    if sways.any():
+        who = at[sways]
+        part = c.take(who)
+        tenure = ((part.observed - part.joined) // CYCLE_DAYS).astype(np.int32)
+        q = risk.treated(part, tenure, levers.added_log_odds(part, part.observed), strength[sways])
+        c.left[who] = leaving_day(
+            part.observed, part.leave_draw, part.leave_probability, q, np.full(len(who), day, dtype=np.int32)
+        )
+        c.contacted[who] = day
+        c.offer_effect[who] = strength[sways] * np.array([x.log_odds for x in responses])[part.response]
+        c.offer_left[who] = r.lasts_cycles
+    likely: Floats = np.array([x.accepts for x in responses])[c.response[at]]
+    accepts = draws.uniform(Purpose.CONTACT_ACCEPTED, plan.serial, day) < likely
+    answered = 1 + np.floor(3 * draws.uniform(Purpose.CONTACT_REPORT, plan.serial, day)).astype(np.int32)
+    channel_cost = np.array([r.channel_cost[name] for name in CHANNELS])[plan.channel] * treated
+    offer_cost = np.array([offer.cost for offer in r.offers.values()])[plan.offer] * (accepts & treated)
+    at_once = plan.channel == CALL
+    days: Ints = np.full(len(at), day, dtype=np.int32)
+    first = {
+        "serial": plan.serial,
+        "contacted_on": days,
+        "known_at": days,
+        "channel": plan.channel,
+        "arm": plan.arm,
+        "offer": plan.offer,
+        "accepted": np.where(treated & at_once, accepts, -1).astype(np.int8),
+        "cost": np.round(channel_cost + offer_cost * at_once, 2),
+        "copies": np.ones(len(at), dtype=np.int8),
+    }
+    later = first | {
+        "known_at": days + answered,
+        "accepted": accepts.astype(np.int8),
+        "cost": np.round(channel_cost + offer_cost, 2),
+    }
+    return Rows(first), Rows(later).where(treated & ~at_once)

@@ -1,0 +1,61 @@
+"""What the world knows about itself and never lands: true probabilities, true uplift, the best a model could do.
+
+What belongs here: values of truth. What does not: anything that the platform may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from churn_platform.simulation.draws import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class DayTruth:
+    """The truth of one day.
+
+    `strength` is each effect's strength on the day, by its name. `best_auc` is the AUC that a model which knew every
+    customer's true probability would have in expectation on the customers observed; NaN if fewer than two."""
+
+    day: date
+    scenario: str
+    cause: str
+    changed_on: date | None
+    strength: Mapping[str, float]
+    customers: int
+    observed: int
+    joined: int
+    left: int
+    expected_leavers: float
+    best_auc: float
+
+
+def best_auc(probability: Floats) -> float:
+    """The expected AUC of the true probabilities themselves: no ranking does better.
+
+    The expectation over outcomes of correctly ordered (leaver, stayer) pairs, divided by the expected number of such
+    pairs; ties count half.
+
+    Args:
+        probability: (n,) each customer's true probability of leaving.
+
+    Returns:
+        a number in [0.5, 1], NaN for fewer than two customers.
+
+    >>> best_auc(np.array([0.0, 1.0])), best_auc(np.array([0.3, 0.3]))
+    (1.0, 0.5)
+    """
+    if len(probability) < 2:
+        return float("nan")
+    p, counts = np.unique(probability, return_counts=True)
+    stays = (1.0 - p) * counts
+    leaves = p * counts
+    below = np.concatenate([[0.0], np.cumsum(stays)[:-1]])
+    # within a tie, a customer is not paired with themselves
+    tied = 0.5 * p * (1.0 - p) * counts * (counts - 1)
+    pairs = leaves.sum() * stays.sum() - (p * (1.0 - p) * counts).sum()
+    return float(((leaves * below).sum() + tied.sum()) / pairs) if pairs > 0 else float("nan")
