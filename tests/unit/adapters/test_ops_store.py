@@ -236,7 +236,9 @@ def test_a_failure_is_recorded_whatever_strange_number_it_saw(
     assert ops_store.verify_ledger().verdict == "pass"
 
 
-def test_a_re_run_does_not_record_its_verdict_twice_but_a_verdict_that_changed_back_is_news(ops_store: OpsStore) -> None:
+def test_a_re_run_does_not_record_its_verdict_twice_but_a_verdict_that_changed_back_is_news(
+    ops_store: OpsStore,
+) -> None:
     for decision in (gate("pass"), gate("pass"), gate("fail"), gate("fail"), gate("pass")):
         ops_store.record_verdict("churn-1", decision, {"data": "a"}, **BY)
     ops_store.record_verdict("churn-1", gate("pass"), {"data": "b"}, **BY)
@@ -316,15 +318,15 @@ def test_every_change_of_state_appends_exactly_one_entry(ops_store: OpsStore) ->
 
 def test_a_change_that_fails_half_way_leaves_nothing(two_models: OpsStore) -> None:
     before = two_models.ledger()
-    with (
-        pytest.raises(ZeroDivisionError),
-        ledger.change(two_models._engine, two_models._anchor, NOW, "ada") as change,
-    ):
-        change.record(
-            "champion.promoted",
-            {"model_name": "m", "version": "churn-1", "previous": None, "reason": "r", "evidence": {}},
-        )
-        _ = 1 / 0
+    promotion = {"model_name": "m", "version": "churn-1", "previous": None, "reason": "r", "evidence": {}}
+
+    def fail_after_recording() -> None:
+        with ledger.change(two_models._engine, two_models._anchor, NOW, "ada") as change:
+            change.record("champion.promoted", promotion)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_recording()
     assert two_models.ledger() == before
     assert two_models.champion_history("m") == ()
     assert two_models.verify_ledger().verdict == "pass"
@@ -364,11 +366,11 @@ def test_what_is_recorded_can_be_neither_changed_nor_deleted_by_mistake(two_mode
 # Opening
 
 
-def test_migrations_make_exactly_the_tables_that_the_code_describes(ops_store: OpsStore) -> None:
+def test_migrations_make_exactly_the_tables_that_the_code_describes(new_ops_database: Any) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    with ops_store._engine.connect() as connection:
+    with new_ops_database.open() as store, store._engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": tables.VERSION_TABLE, "compare_type": True}
         )
