@@ -1,0 +1,159 @@
+"""The few features that matter most for each customer, in business words: as values, and as the JSON of a daily score.
+
+Belongs here: which reasons are picked, their order, their JSON. Does not belong here: the phrases (`wording`), the
+numbers (`contributions`, `pattern_tables`).
+
+The order, everywhere: contributions towards leaving (above 0) first, the largest first, up to k. A row with fewer
+than k of them is filled with its strongest contributions towards staying (below 0); the list stays sorted by
+descending contribution, so the strongest protection stands last. A contribution of exactly 0 is no reason: such a row
+may have fewer than k.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_platform.contracts.features import Feature, FeatureSet
+from churn_platform.explanation.contributions import Contributions
+from churn_platform.explanation.errors import ExplanationError
+from churn_platform.explanation.wording import is_missing, reason_text
+
+Direction = Literal["leaving", "staying"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One feature of one customer: its value, what it adds to the margin (log-odds), and what a retention manager
+    would say."""
+
+    feature: str
+    value: str | float | None
+    contribution: float
+    text: str
+
+    @property
+    def direction(self) -> Direction:
+        """Whether it pulls towards leaving or towards staying."""
+        return "leaving" if self.contribution > 0 else "staying"
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        """The JSON form: feature, value, contribution, text."""
+        return {"feature": self.feature, "value": self.value, "contribution": self.contribution, "text": self.text}
+
+
+def rank(contributions: NDArray[np.floating], k: int) -> NDArray[np.intp]:
+    """The columns of each row's top k contributions (rows, min(k, features)), in the module's order; -1 where there
+    is none.
+
+    Ties go to the earlier column, so the answer does not depend on the row's neighbours or on threads.
+
+    >>> rank(np.array([[0.1, -0.9, 0.7, -0.2], [-0.1, -0.9, 0.0, -0.2]]), k=3).tolist()
+    [[2, 0, 1], [0, 3, 1]]
+    >>> rank(np.array([[0.0, 0.3]]), k=2).tolist()
+    [[1, -1]]
+    """
+    if k < 1:
+        raise ExplanationError(f"k = {k} asks for no reasons: set the policy's number of reasons to at least 1")
+    features = contributions.shape[1]
+    k = min(k, features)
+    order = np.argsort(-contributions, axis=1, kind="stable")
+    positive = (contributions > 0).sum(axis=1, keepdims=True)
+    slot = np.arange(k)
+    chosen = np.take_along_axis(order, np.where(slot < positive, slot, features - k + slot), axis=1)
+    zero = np.take_along_axis(contributions, chosen, axis=1) == 0
+    if zero.any():
+        chosen = np.where(zero, -1, chosen)
+        # the empty places go to the end, the rest keeps its order
+        chosen = np.take_along_axis(chosen, np.argsort(zero, axis=1, kind="stable"), axis=1)
+    return chosen
+
+
+def top_reasons(
+    contributions: Contributions, values: pd.DataFrame, feature_set: FeatureSet, k: int
+) -> list[list[Reason]]:
+    """The top k reasons of each row, as values. For many rows `reasons_json` is much faster.
+
+    `values` holds the rows' features as the customer has them (categories as text, missing as None or NaN), in the
+    same row order.
+    """
+    chosen = rank(contributions.values, k)
+    features = _features(contributions, values, feature_set)
+    columns = [values[feature.name].to_numpy(dtype=object) for feature in features]
+    rows: list[list[Reason]] = []
+    for row, picked in enumerate(chosen):
+        reasons = []
+        for j in picked[picked >= 0]:
+            amount = float(contributions.values[row, j])
+            feature, value = features[j], columns[j][row]
+            text = reason_text(feature, value, amount > 0)
+            reasons.append(Reason(feature.name, _plain(feature, value), amount, text))
+        rows.append(reasons)
+    return rows
+
+
+def reasons_json(
+    contributions: Contributions, values: pd.DataFrame, feature_set: FeatureSet, k: int, decimals: int = 6
+) -> NDArray[np.object_]:
+    """The top k reasons of each row as JSON text (rows,), for the `reasons` column of the daily scores.
+
+    The same reasons as `top_reasons`, contributions rounded to `decimals` places. Built column by column: each
+    distinct (feature, value, direction) is worded and encoded once.
+    """
+    chosen = rank(contributions.values, k)
+    features = _features(contributions, values, feature_set)
+    amounts = np.take_along_axis(contributions.values, np.maximum(chosen, 0), axis=1)
+    before = np.full(chosen.shape, "", dtype=object)
+    after = before.copy()
+    for j, feature in enumerate(features):
+        for towards_leaving in (True, False):
+            row, slot = np.nonzero((chosen == j) & ((amounts > 0) == towards_leaving))
+            if len(row) == 0:
+                continue
+            codes, distinct = pd.factorize(values[feature.name].take(row), use_na_sentinel=False)
+            pairs = [_encoded(feature, value, towards_leaving) for value in distinct.to_numpy(dtype=object)]
+            before[row, slot] = np.array([pair[0] for pair in pairs], dtype=object)[codes]
+            after[row, slot] = np.array([pair[1] for pair in pairs], dtype=object)[codes]
+    form = f"%.{decimals}f"
+    numbers = np.array([form % amount for amount in amounts.ravel().tolist()], dtype=object).reshape(amounts.shape)
+    pieces = before + np.where(chosen >= 0, numbers, "") + after
+    return np.array(["[" + ", ".join(filter(None, row)) + "]" for row in pieces.tolist()], dtype=object)
+
+
+def _encoded(feature: Feature, value: object, towards_leaving: bool) -> tuple[str, str]:
+    """The JSON of one reason, before and after its contribution."""
+    shown = json.dumps(_plain(feature, value), ensure_ascii=False)
+    text = json.dumps(reason_text(feature, value, towards_leaving), ensure_ascii=False)
+    return f'{{"feature": "{feature.name}", "value": {shown}, "contribution": ', f', "text": {text}}}'
+
+
+def _plain(feature: Feature, value: object) -> str | float | None:
+    """A cell as JSON can hold it: text, a number (whole ones without a point), or null for a missing one."""
+    if is_missing(value):
+        return None
+    if feature.is_categorical:
+        return str(value)
+    number = float(value)  # type: ignore[arg-type]
+    return int(number) if number == int(number) else number
+
+
+def _features(contributions: Contributions, values: pd.DataFrame, feature_set: FeatureSet) -> list[Feature]:
+    if len(values) != len(contributions):
+        raise ExplanationError(
+            f"{len(values)} rows of values for {len(contributions)} rows of contributions: "
+            "both must come from the same frame"
+        )
+    absent = [name for name in contributions.features if name not in values.columns]
+    if absent:
+        raise ExplanationError(f"the values lack {', '.join(absent)}: pass the frame that was scored")
+    unknown = [name for name in contributions.features if name not in feature_set.names]
+    if unknown:
+        raise ExplanationError(
+            f"feature set {feature_set.name} has no {', '.join(unknown)}: the model belongs to another feature set"
+        )
+    return [feature_set.feature(name) for name in contributions.features]
