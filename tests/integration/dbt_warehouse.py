@@ -107,6 +107,10 @@ class Warehouse:
         assert result.success, failures(result)
         return result
 
+    def rerun(self, first: date, last: date | None = None) -> Any:
+        """Build the tables of a range again; the views, which know of no range, are there already."""
+        return self.dbt("run", "--select", "config.materialized:incremental", first=first, last=last)
+
 
 def invoke(warehouse: Path, arguments: list[str], manifest: Any = None, project: Path = PROJECT) -> Any:
     """Run dbt in this process on `warehouse`; target and logs go beside the file."""

@@ -36,3 +36,4 @@ features as (
 )
 
 select * from features
+order by observation_date, customer_id

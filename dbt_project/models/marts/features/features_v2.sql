@@ -79,3 +79,4 @@ features as (
 )
 
 select * from features
+order by observation_date, customer_id
