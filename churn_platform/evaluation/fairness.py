@@ -95,7 +95,12 @@ def _attribute(
         left_out = (
             "; ".join(f"{group.value}: {group.reason}" for group in groups if group.reason) or "there is one group"
         )
-        return Fairness(attribute, groups, {}, f"fewer than two groups of {attribute} can be compared ({left_out})")
+        return Fairness(
+            attribute,
+            groups,
+            {},
+            f"fewer than two groups of {attribute.replace('_', ' ')} can be compared ({left_out})",
+        )
     differences = {rate: _largest_difference([group.rates[rate] for group in comparable]) for rate in RATES}
     return Fairness(attribute, groups, differences, "")
 

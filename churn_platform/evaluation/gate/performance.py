@@ -142,7 +142,8 @@ def _fairness(of: Evaluation, policy: EvaluationGatePolicy) -> list[GateCheck]:
                 GateCheck(name, "inconclusive", None, bound, found.reason or "no difference could be measured")
             )
             continue
-        what = f"the difference between groups of {attribute} in the share of leavers found"
+        groups = attribute.replace("_", " ")
+        what = f"the difference between groups of {groups} in the share of leavers found"
         checks.append(at_most(name, difference.value, bound, what))
     return checks
 

@@ -34,11 +34,11 @@ def dependence_figure(
     middle: dict[str, Any]
     if names:
         place = column.astype(str).where(column.notna(), NOT_KNOWN).map({name: i for i, name in enumerate(names)})
-        x = place.to_numpy(dtype=np.float64)
+        x: Floats = np.asarray(place, dtype=np.float64)
         reach = float(np.ptp(amount)) or 1.0
         middle_x = np.unique(x)
         middle_y = np.array([np.median(amount[x == where]) for where in middle_x])
-        moved = x.copy()
+        moved: Floats = x.copy()
         for where in middle_x:
             moved[x == where] += density_offsets(amount[x == where], None, reach)
         middle = {
@@ -46,7 +46,7 @@ def dependence_figure(
             "marker": {"symbol": "line-ew-open", "size": 34, "line": {"width": 3}, "color": INK},
         }
     else:
-        moved = pd.to_numeric(column).to_numpy(dtype=np.float64)
+        moved = np.asarray(column, dtype=np.float64)
         middle_x, middle_y = _medians_over_tenths(moved, amount)
         middle = {"mode": "lines", "line": {"color": INK, "width": 2.5}}
     keep = thinned(len(contributions), max_rows)

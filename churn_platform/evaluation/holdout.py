@@ -1,0 +1,103 @@
+"""Judging a candidate on its holdout: performance against the baseline, and the evidence beside it.
+
+What belongs here: which rows and which probabilities go into the evaluation, contributions of the holdout, the parity
+of training and serving. What does not: metrics (`metrics`), bounds (`gate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churn_platform.contracts.features import FeatureSet
+from churn_platform.evaluation.evaluation import Evaluation, evaluate
+from churn_platform.evaluation.gate import ModelEvidence
+from churn_platform.explanation.contributions import Contributions, check_sum, contributions
+from churn_platform.explanation.reasons import reasons_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn_platform.policies import Policies
+    from churn_platform.training.model import TrainedModel
+    from churn_platform.training.split import TemporalSplit
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class HoldoutJudgement:
+    """What the gate and the report need: the evaluation, the evidence beside it, and the holdout's contributions."""
+
+    evaluation: Evaluation
+    evidence: ModelEvidence
+    explained: Contributions
+
+
+def judge_on_holdout(
+    model: TrainedModel,
+    served: TrainedModel,
+    split: TemporalSplit,
+    served_rows: pd.DataFrame,
+    feature_set: FeatureSet,
+    policies: Policies,
+    clock: Clock,
+) -> HoldoutJudgement:
+    """Evaluate `model` on the split's holdout, never on a row it was trained on.
+
+    Args:
+        model: as trained.
+        served: the same model as serving reads it back from its package.
+        split: training and holdout rows.
+        served_rows: the holdout's rows as serving reads them from the feature table, same order.
+        feature_set: for the reasons' words.
+        policies: blocks `evaluation`, `label`, `scoring`, `gates`.
+        clock: seconds, to measure what a score with reasons costs.
+
+    Returns:
+        HoldoutJudgement; evidence that could not be had is None, which fails its gate.
+    """
+    from churn_platform.training.baseline import fit_baseline
+
+    holdout = split.holdout
+    probability = model.probability(holdout.frame)
+    evaluation = evaluate(
+        holdout.churned,
+        probability,
+        baseline_probability=fit_baseline(split.train).probability(holdout.frame),
+        attributes=holdout.frame,
+        threshold=model.threshold.value,
+        horizon_days=policies.label.horizon.days,
+        label_maturity=split.label_maturity,
+        policy=policies.evaluation,
+    )
+    served.booster  # noqa: B018 (parsing the booster is start-up, not the cost of a score)
+    began = clock()
+    explained = explain(served, served_rows)
+    reasons_json(explained, served_rows, feature_set, policies.scoring.reasons)
+    seconds = clock() - began
+    evidence = ModelEvidence(
+        seconds_per_1000_scores=seconds * 1000.0 / len(served_rows),
+        contribution_gap=check_sum(explained, policies.gates.evaluation.max_contribution_gap),
+        parity_difference=_parity(probability, served.probability(served_rows), holdout.frame, served_rows),
+        features=model.feature_names,
+    )
+    return HoldoutJudgement(evaluation, evidence, explained)
+
+
+def explain(model: TrainedModel, rows: pd.DataFrame) -> Contributions:
+    """Contributions of `rows` on the calibrated margin, of which the probability is the logistic."""
+    raw = contributions(model.booster, model.matrix(rows))
+    return raw.calibrated(model.calibration.slope, model.calibration.intercept)
+
+
+def _parity(trained: np.ndarray, served: np.ndarray, rows: pd.DataFrame, served_rows: pd.DataFrame) -> float | None:
+    """The largest difference between training's and serving's probability; None if the rows are not the same
+    customers."""
+    same = len(rows) == len(served_rows) and bool(
+        (rows["customer_id"].to_numpy(dtype="str") == served_rows["customer_id"].to_numpy(dtype="str")).all()
+    )
+    return float(np.abs(trained - served).max()) if same else None
