@@ -94,7 +94,8 @@ class Warehouse:
     def frame(self, table: str) -> pd.DataFrame:
         """A table or view, sorted by its first two columns."""
         with duckdb.connect(str(self.path), read_only=True) as con:
-            return con.execute(f"select * from {table} order by 1, 2").df()
+            frame: pd.DataFrame = con.execute(f"select * from {table} order by 1, 2").df()
+        return frame
 
     def dbt(self, *arguments: str, first: date | None = None, last: date | None = None) -> Any:
         """Run a dbt command over first..last (all of history by default); the runner's result."""

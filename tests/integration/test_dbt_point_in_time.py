@@ -287,7 +287,7 @@ def as_values(frame: pd.DataFrame) -> list[Row]:
     """Rows as plain values: dates as dates, missing as None."""
     return [
         {
-            name: None if pd.isna(value) else value.date() if isinstance(value, pd.Timestamp) else value
+            str(name): None if pd.isna(value) else value.date() if isinstance(value, pd.Timestamp) else value
             for name, value in row.items()
         }
         for row in frame.to_dict("records")
