@@ -1,14 +1,15 @@
 """The policy file: one place for numbers, typed, closed and frozen, each with its unit and its reason.
 
-What belongs here: how much is too much, for everything the platform decides (`policies.yml` beside this folder), and reading it.
-What does not: deciding anything. Ground: imports pydantic, yaml and the standard library, and reads one file.
+What belongs here: how much is too much, for everything the platform decides (`policies.yml`, beside this folder).
+What does not: deciding anything. It is ground: it imports pydantic, yaml and the standard library, and reads one file.
 
     policies = load_policies()
     policies.drift.data.psi                 # 0.2
     policies.reason("drift.data.psi")       # why it is 0.2
     policies.digest                         # what a decision records, to say under which policy it was taken
 
-`quantities` is the grammar; `learning`, `gating`, `monitoring`, `releasing` and `business` are the blocks; `document` joins them.
+`quantities` is the grammar, `shape` how it is written down; the blocks are in `learning`, `gating`, `monitoring`,
+`releasing` and `business`, the rules between them in `between`; `document` is the whole, `reading` the way to it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The whole policy file as one frozen value: its blocks, the rules between them, its reasons and its digest.
+"""The whole policy file as one frozen value: its blocks, its reasons, its digest, and a way to any value by its path.
 
-What belongs here: what is true of all blocks together. What does not: one block's fields and rules, or YAML.
+What belongs here: what is done with all blocks together. What does not: one block's fields, the rules, or YAML.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
+from churn_platform.policies.between import contradictions_between
 from churn_platform.policies.business import GovernancePolicy, KpisPolicy, ReviewPolicy
 from churn_platform.policies.errors import UnknownPolicyPathError
 from churn_platform.policies.gating import GatesPolicy
@@ -26,7 +28,7 @@ REASONS = "reasons"
 
 
 class Policies(Block):
-    """How much is too much, for everything the platform decides. Frozen all the way down, with a reason for each value."""
+    """How much is too much, for everything the platform decides: frozen all the way down, a reason for each value."""
 
     replay: ReplayPolicy
     label: LabelPolicy
@@ -61,39 +63,29 @@ class Policies(Block):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def reason(self, path: str) -> str:
-        """Why the value at a dotted path is what it is; a plain value, or a block, answers with the reason of its block.
+        """Why the value at a dotted path is what it is; a plain value, or a block, answers with its block's reason.
 
-        UnknownPolicyPathError if there is no such path, or only blocks without a reason of their own.
+        UnknownPolicyPathError if there is no such path, or if it is a block of values that carry their own reasons.
         """
         self.value(path)
         at = path
         while at:
             if at in self.reasons:
                 return self.reasons[at]
-            at = at.rpartition(".")[0] if not at.endswith("]") else at.rpartition("[")[0]
+            at = at.rpartition("[")[0] if at.endswith("]") else at.rpartition(".")[0]
         raise UnknownPolicyPathError(f"{path} is a block of values that carry their own reasons: ask for one of them")
 
     def value(self, path: str) -> Any:
-        """The value or block at a dotted path such as `rollout.canary.steps[0].weight`; UnknownPolicyPathError if none."""
+        """The value or block at a dotted path like `rollout.canary.steps[0].weight`; UnknownPolicyPathError if none."""
         found: Any = self
-        for part in path.replace("[", ".[").split("."):
-            try:
-                if part.startswith("["):
-                    found = found[int(part[1:-1])]
-                elif isinstance(found, Named):
-                    found = found[part]
-                elif isinstance(found, Block) and part in shapes_of(type(found)) and part != REASONS:
-                    found = getattr(found, part)
-                else:
-                    raise KeyError(part)
-            except (KeyError, IndexError, TypeError, ValueError):
-                raise UnknownPolicyPathError(f"no policy {path!r}: there is no {part!r} in it") from None
+        for part in _parts(path):
+            found = _step(found, part, path)
         return found
 
     def as_dict(self, *, reasons: bool = False) -> dict[str, Any]:
         """The policies as JSON-able values, each quantity with its unit (durations in seconds).
 
-        With `reasons`, written as JSON it is itself a policy file: `policies_from_text` reads it back to the same digest.
+        With `reasons`, written as JSON, it is itself a policy file: `policies_from_text` reads back the same digest.
         """
         return {
             name: _written(getattr(self, name), SHAPES[name], name, self.reasons if reasons else None)
@@ -101,140 +93,66 @@ class Policies(Block):
         }
 
     def changed(self, path: str, value: Any, reason: str) -> Policies:
-        """A copy with one value changed, for an experiment or a test; it passes the same checks and has its own digest.
+        """A copy with one value changed, for an experiment or a test: it passes the same checks, has its own digest.
 
-        `value` is plain Python: a number, a timedelta, a date. pydantic.ValidationError if it is refused.
+        `value` is plain Python: a number, a timedelta, a date. ValueError (pydantic's, with the rule) if it is refused.
         """
-        self.value(path)
         if not reason.strip():
             raise ValueError(f"{path} cannot be changed without a reason")
-        inner: Block = _with(self, path.split("."), value)
+        inner = _with(self, _parts(path), value, path)
         fields = {name: getattr(inner, name) for name in BLOCKS}
-        return Policies.model_validate({**fields, REASONS: Named({**self.reasons, path: reason.strip()})})
+        return Policies.model_validate({**fields, REASONS: {**self.reasons, path: reason.strip()}})
 
 
 SHAPES = {name: shape for name, shape in shapes_of(Policies).items() if name != REASONS}
 BLOCKS = tuple(SHAPES)
 
 
-def _with(block: Any, path: list[str], value: Any) -> Any:
-    head, *rest = path
-    inner = _with(getattr(block, head) if isinstance(block, Block) else block[head], rest, value) if rest else value
-    if isinstance(block, Named):
-        return Named({**block, head: inner})
-    return type(block).model_validate(
-        {**{name: getattr(block, name) for name in type(block).model_fields}, head: inner}
+def _parts(path: str) -> list[str | int]:
+    return [int(part[1:-1]) if part.startswith("[") else part for part in re.findall(r"\[\d+\]|[^.\[\]]+", path)]
+
+
+def _step(inside: Any, part: str | int, path: str) -> Any:
+    if isinstance(inside, tuple) and isinstance(part, int) and part < len(inside):
+        return inside[part]
+    if isinstance(inside, Named) and part in inside:
+        return inside[str(part)]
+    if isinstance(inside, Block) and part in shapes_of(type(inside)) and part != REASONS:
+        return getattr(inside, str(part))
+    raise UnknownPolicyPathError(f"there is no policy {path!r}: nothing is called {part!r} there")
+
+
+def _with(inside: Any, parts: list[str | int], value: Any, path: str) -> Any:
+    """`inside` with the value at the end of `parts` replaced, every block on the way validated again."""
+    if not parts:
+        return value
+    part, *rest = parts
+    new = _with(_step(inside, part, path), rest, value, path)
+    if isinstance(inside, tuple):
+        return tuple(new if i == part else item for i, item in enumerate(inside))
+    if isinstance(inside, Named):
+        return Named({**inside, str(part): new})
+    return type(inside).model_validate(
+        {**{name: getattr(inside, name) for name in type(inside).model_fields}, part: new}
     )
 
 
 def _written(value: Any, shape: Shape, path: str, reasons: Mapping[str, str] | None) -> Any:
     if shape.form == "quantity":
-        written = {"value": _plain(value), "unit": "seconds" if shape.unit == DURATION else shape.units[0]}
+        written = {"value": _jsonable(value), "unit": "seconds" if shape.unit == DURATION else shape.units[0]}
         return written if reasons is None else {**written, "reason": reasons[path]}
     if shape.form == "block":
         inner = {n: _written(getattr(value, n), s, f"{path}.{n}", reasons) for n, s in shapes_of(shape.type).items()}
         return {"reason": reasons[path], **inner} if reasons is not None and path in reasons else inner
-    if shape.form == "list" and shape.item is not None:
-        return [_written(item, shape.item, f"{path}[{i}]", reasons) for i, item in enumerate(value)]
-    if shape.form == "named" and shape.item is not None:
-        return {name: _written(item, shape.item, f"{path}.{name}", reasons) for name, item in value.items()}
+    if shape.form == "list":
+        return [_written(item, shape.items, f"{path}[{i}]", reasons) for i, item in enumerate(value)]
+    if shape.form == "named":
+        return {name: _written(item, shape.items, f"{path}.{name}", reasons) for name, item in value.items()}
     return value
 
 
-def _plain(value: Any) -> Any:
+def _jsonable(value: Any) -> Any:
     if isinstance(value, dt.timedelta):
         seconds = value.total_seconds()
         return int(seconds) if seconds.is_integer() else seconds
     return value.isoformat() if isinstance(value, dt.date | dt.time) else value
-
-
-# ---------------------------------------------------------------------------------------------------- rules between blocks
-
-
-def _fairness_bounds(evaluation: EvaluationPolicy, gates: GatesPolicy) -> Iterator[Contradiction]:
-    bounds, attributes = gates.evaluation.max_true_positive_rate_difference, evaluation.fairness_attributes
-    for attribute in sorted(set(attributes) - set(bounds)):
-        yield Contradiction(
-            "gates.evaluation.max_true_positive_rate_difference",
-            f"evaluation.fairness_attributes names {attribute!r}, but the gate has no bound for it.",
-            "Add a bound for it, or stop measuring it.",
-        )
-    for attribute in sorted(set(bounds) - set(attributes)):
-        yield Contradiction(
-            f"gates.evaluation.max_true_positive_rate_difference.{attribute}",
-            f"{attribute!r} is not among evaluation.fairness_attributes, so it would never be measured.",
-            "Add it there, or remove the bound.",
-        )
-
-
-def _replay_matures(replay: ReplayPolicy, label: LabelPolicy) -> Iterator[Contradiction]:
-    if replay.maturing < label.horizon:
-        yield Contradiction(
-            "replay.maturing",
-            f"{replay.maturing.days} days are too few for the outcomes of the last history day to mature ({label.horizon.days} days).",
-            "Make it at least label.horizon.",
-        )
-
-
-def _window_holds_outcomes(training: TrainingPolicy, label: LabelPolicy) -> Iterator[Contradiction]:
-    if training.window <= label.horizon:
-        yield Contradiction(
-            "training.window", "no outcome within it can have matured.", "Make it longer than label.horizon."
-        )
-
-
-def _decay_below_the_gate(retraining: RetrainingPolicy, gates: GatesPolicy) -> Iterator[Contradiction]:
-    if retraining.performance_decay.min_auc > gates.evaluation.min_auc:
-        yield Contradiction(
-            "retraining.performance_decay.min_auc",
-            f"{retraining.performance_decay.min_auc} is above the gate's {gates.evaluation.min_auc}: "
-            "a model fresh through the gate would ask for retraining at once.",
-            "Keep it at or below gates.evaluation.min_auc.",
-        )
-
-
-def _enough_approvers(governance: GovernancePolicy, gates: GatesPolicy) -> Iterator[Contradiction]:
-    for tier in ("low", "medium", "high"):
-        needed, roles = getattr(gates.deployment.approvals, tier), getattr(governance.approvers, tier)
-        if needed > len(set(roles)):
-            yield Contradiction(
-                f"governance.approvers.{tier}",
-                f"{needed} approvals are needed, but only {len(set(roles))} roles may give one: nothing could ever be approved.",
-                "Name more roles, or ask for fewer approvals.",
-            )
-
-
-def _error_budget(slo: SloPolicy, serving: ServingPolicy) -> Iterator[Contradiction]:
-    if slo.error_budget > 1 - serving.availability + 1e-12:
-        yield Contradiction(
-            "slo.error_budget",
-            f"{slo.error_budget:g} is more than serving.availability {serving.availability:g} leaves.",
-            "Keep it at or below 1 - serving.availability.",
-        )
-
-
-def _latency_guardrail(rollout: RolloutPolicy, serving: ServingPolicy) -> Iterator[Contradiction]:
-    if rollout.canary.max_p99 < serving.p99:
-        yield Contradiction(
-            "rollout.canary.max_p99",
-            "it is below serving.p99: a challenger within the promise would be rolled back.",
-            "Keep it at or above serving.p99.",
-        )
-
-
-_RULES: tuple[tuple[tuple[str, str], Callable[..., Iterator[Contradiction]]], ...] = (
-    (("evaluation", "gates"), _fairness_bounds),
-    (("replay", "label"), _replay_matures),
-    (("training", "label"), _window_holds_outcomes),
-    (("retraining", "gates"), _decay_below_the_gate),
-    (("governance", "gates"), _enough_approvers),
-    (("slo", "serving"), _error_budget),
-    (("rollout", "serving"), _latency_guardrail),
-)
-
-
-def contradictions_between(blocks: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Every contradiction between the blocks given; a rule whose blocks are not all there is left out."""
-    for needed, rule in _RULES:
-        if all(name in blocks for name in needed):
-            yield from rule(*(blocks[name] for name in needed))

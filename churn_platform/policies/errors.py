@@ -1,6 +1,6 @@
 """What is wrong in a policy file: every problem with its line, dotted path, rule and way out.
 
-What belongs here: the shape of a complaint. What does not: finding one (`reading.py` and the blocks' own `contradictions`).
+What belongs here: the shape of a complaint. What does not: finding one (`reading.py`, `contradictions`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class PolicyProblem:
-    """One problem: the 1-based `line` in the file, the dotted `path`, what is `wrong`, what is `allowed`, and the `way_out`."""
+    """One problem: its 1-based `line`, its dotted `path`, what is `wrong`, what is `allowed`, and the `way_out`."""
 
     line: int
     path: str
@@ -20,10 +20,10 @@ class PolicyProblem:
     way_out: str
 
     def __str__(self) -> str:
-        """One sentence group, without the file's name.
+        """The whole complaint, without the file's name.
 
-        >>> print(PolicyProblem(7, "batch.timeout", "the unit 'parsecs' is no duration.", "Allowed: hours.", "Write one."))
-        line 7, batch.timeout: the unit 'parsecs' is no duration. Allowed: hours. Write one.
+        >>> print(PolicyProblem(7, "batch.timeout", "-1 seconds is not allowed.", "Allowed: above 0.", "Write one."))
+        line 7, batch.timeout: -1 seconds is not allowed. Allowed: above 0. Write one.
         """
         where = f"line {self.line}, {self.path}" if self.path else f"line {self.line}"
         return f"{where}: " + " ".join(part for part in (self.wrong, self.allowed, self.way_out) if part)
@@ -36,7 +36,9 @@ class PolicyError(ValueError):
         self.name = name
         self.problems = tuple(sorted(problems))
         count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
-        super().__init__("\n".join([f"{name}: {count}, nothing was loaded", *(f"  {name} {p}" for p in self.problems)]))
+        super().__init__(
+            "\n".join([f"{name}: {count}, nothing was loaded", *(f"  {name}, {p}" for p in self.problems)])
+        )
 
 
 class UnknownPolicyPathError(LookupError):

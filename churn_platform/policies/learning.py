@@ -1,6 +1,6 @@
 """How the platform learns: the replay's calendar, the label, training, evaluation, and what a score turns into.
 
-What belongs here: blocks that shape a model and the measuring of it. What does not: what a model must reach (`gating.py`).
+What belongs here: what shapes a model and its measurement. What does not: what a model must reach (`gating.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from churn_platform.policies.quantities import (
 
 
 class ReplayPolicy(Block):
-    """The calendar on which the IBM extract is replayed: history, then a pause in which its outcomes mature, then live days."""
+    """The calendar of the IBM extract's replay: history, a pause in which its outcomes mature, then live days."""
 
     start_date: Day
     history: Span
@@ -54,7 +54,7 @@ class TuningPolicy(Block):
         if self.early_stopping_rounds >= self.max_rounds:
             yield Contradiction(
                 "early_stopping_rounds",
-                f"{self.early_stopping_rounds} rounds of patience can never be used up within max_rounds {self.max_rounds}.",
+                f"{self.early_stopping_rounds} rounds of patience never run out within max_rounds {self.max_rounds}.",
                 "Make early_stopping_rounds smaller than max_rounds.",
             )
 

@@ -41,7 +41,7 @@ def _above(warning: float, critical: float, at: str) -> Iterator[Contradiction]:
 
 
 class DriftWindowPolicy(Block):
-    """How much is compared at a time: a window starts at `length` and grows, up to `longest`, until it has `min_rows`."""
+    """How much is compared at a time: a window grows from `length` up to `longest` until it has `min_rows`."""
 
     length: Span
     longest: Span
@@ -159,7 +159,7 @@ class DriftPolicy(Block):
         if self.feature.psi > self.data.psi:
             yield Contradiction(
                 "feature.psi",
-                f"{self.feature.psi} is laxer than data.psi {self.data.psi}, so the named features would be watched less closely.",
+                f"{self.feature.psi} is above data.psi {self.data.psi}: the named would be watched less closely.",
                 "Keep feature.psi at or below data.psi.",
             )
 

@@ -1,10 +1,10 @@
 """What a policy is made of: a quantity with a unit, a plain word, a closed frozen block, and a frozen mapping by name.
 
-What belongs here: the grammar of the blocks, and how a block describes itself. What does not: any block, any number, YAML.
+What belongs here: the grammar of the blocks. What does not: any block, any number, YAML.
 
 A field of a block is one of
 - a **quantity**, `Annotated[float, Unit("psi"), Field(ge=0)]`: in the file a mapping of value, unit and reason;
-- a **plain** value, `Word`, a `Literal`, `bool` or a tuple of words: in the file written as it is, under the block's own reason;
+- a **plain** value, `Word`, a `Literal`, `bool` or a tuple of words: written as it is, under the reason of its block;
 - a nested **block**, a tuple of blocks, or `Named[...]`: one value or block per name.
 """
 

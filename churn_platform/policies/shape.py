@@ -30,13 +30,20 @@ _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 @dataclass(frozen=True)
 class Shape:
-    """A field's form, its Python type, its unit if a quantity, its items if a list or named, and its bounds in words."""
+    """A field's form, its Python type, its unit if a quantity, its bounds in words, its items if a list or named."""
 
     form: Form
     type: Any
     unit: Unit | None
-    item: Shape | None
     bounds: str
+    item: Shape | None = None
+
+    @property
+    def items(self) -> Shape:
+        """The shape of each item of a list, or of each entry of a mapping by name; TypeError for anything else."""
+        if self.item is None:
+            raise TypeError(f"a {self.form} has no items")
+        return self.item
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -50,7 +57,7 @@ class Shape:
         """What may stand there, in words."""
         if get_origin(self.type) is Literal:
             return "one of " + ", ".join(map(str, get_args(self.type)))
-        return " ".join(part for part in (_KINDS.get(self.type, "a value"), self.bounds) if part)
+        return ", ".join(part for part in (_KINDS.get(self.type, "a value"), self.bounds) if part)
 
 
 def shape_of(field: FieldInfo) -> Shape:
@@ -59,15 +66,15 @@ def shape_of(field: FieldInfo) -> Shape:
     unit = next((m for m in field.metadata if isinstance(m, Unit)), None)
     bounds = _bounds(field)
     if unit is not None:
-        return Shape("quantity", of, unit, None, bounds)
+        return Shape("quantity", of, unit, bounds)
     if isinstance(of, type) and issubclass(of, Block):
-        return Shape("block", of, None, None, bounds)
+        return Shape("block", of, None, bounds)
     if get_origin(of) is tuple:
-        return Shape("list", of, None, shape_of(FieldInfo.from_annotation(get_args(of)[0])), bounds)
+        return Shape("list", of, None, bounds, shape_of(FieldInfo.from_annotation(get_args(of)[0])))
     if get_origin(of) is Named:
-        return Shape("named", of, None, shape_of(FieldInfo.from_annotation(get_args(of)[0])), bounds)
+        return Shape("named", of, None, bounds, shape_of(FieldInfo.from_annotation(get_args(of)[0])))
     if of in (str, bool) or get_origin(of) is Literal:
-        return Shape("plain", of, None, None, bounds)
+        return Shape("plain", of, None, bounds)
     raise TypeError(
         f"a policy cannot be {of!r}: give it a Unit, or make it a block, a tuple, Named, a word, a flag or a Literal"
     )
@@ -81,10 +88,7 @@ def shapes_of(block: type[Block]) -> dict[str, Shape]:
 
 def needs_reason(block: type[Block]) -> bool:
     """Whether a block holds plain values, which have no reason of their own."""
-    return any(
-        shape.form == "plain" or (shape.form == "list" and shape.item is not None and shape.item.form == "plain")
-        for shape in shapes_of(block).values()
-    )
+    return any("plain" in (shape.form, shape.item.form if shape.item else "") for shape in shapes_of(block).values())
 
 
 def _bounds(field: FieldInfo) -> str:
@@ -93,9 +97,6 @@ def _bounds(field: FieldInfo) -> str:
         for attribute, word in _BOUNDS.items():
             bound = getattr(constraint, attribute, None)
             if bound is not None:
-                words.append(
-                    f"{word} {bound.total_seconds():g} seconds"
-                    if isinstance(bound, dt.timedelta)
-                    else f"{word} {bound}"
-                )
+                shown = f"{bound.total_seconds():g} seconds" if isinstance(bound, dt.timedelta) else str(bound)
+                words.append(f"{word} {shown}")
     return " and ".join(words)
