@@ -142,7 +142,7 @@ def _compare(
 
 
 def _number(observed: object) -> float | None:
-    if isinstance(observed, bool) or observed is None:
+    if isinstance(observed, (bool, str)):  # True is no measurement, and a figure that became text is a broken record
         return None
     try:
         value = float(observed)  # type: ignore[arg-type]  # numpy scalars are numbers too; what is none is caught below
