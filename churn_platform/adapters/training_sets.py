@@ -7,10 +7,8 @@ Here: writing once, and reading with proof. Not here: what the digest covers (`t
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.contracts.features import Feature
 from churn_platform.training.digest import training_digest
 from churn_platform.training.examples import Accounting, ExcludedFeature, TrainingExamples
@@ -43,7 +42,7 @@ def write_training_set(root: Path, examples: TrainingExamples) -> TrainingSetRef
     """Write `examples` to `root/<digest>.parquet` unless they are there already; a damaged file of that name is
     replaced.
 
-    A reader sees the whole file or none: written beside, flushed to disk, then renamed.
+    A reader sees the whole file or none.
     """
     digest = training_digest(examples)
     path = _path(root, digest)
@@ -55,7 +54,7 @@ def write_training_set(root: Path, examples: TrainingExamples) -> TrainingSetRef
             pass  # replaced below by the rows in hand, which have this digest
         else:
             return ref
-    _write_atomically(path, lambda temporary: _write_parquet(temporary, examples))
+    write_atomically(path, _parquet(examples))
     return ref
 
 
@@ -94,7 +93,7 @@ def _path(root: Path, digest: str) -> Path:
     return root / f"{digest}.parquet"
 
 
-def _write_parquet(path: Path, examples: TrainingExamples) -> None:
+def _parquet(examples: TrainingExamples) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -118,7 +117,9 @@ def _write_parquet(path: Path, examples: TrainingExamples) -> None:
     table = pa.Table.from_pandas(plain, preserve_index=False).replace_schema_metadata(
         {ABOUT: json.dumps(about, sort_keys=True)}
     )
-    pq.write_table(table, path, compression="zstd")
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
 
 
 def _examples(table: Any, about: dict[str, Any]) -> TrainingExamples:
@@ -143,23 +144,3 @@ def _examples(table: Any, about: dict[str, Any]) -> TrainingExamples:
         horizon=timedelta(days=about["horizon_days"]),
         accounting=Accounting(**about["accounting"]),
     )
-
-
-def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem[:12]}-", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        os.close(descriptor)
-        write(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

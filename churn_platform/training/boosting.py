@@ -29,7 +29,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def new_booster(parameters: Parameters, matrices: list[Any], seed: int, threads: int) -> Any:
+def new_booster(parameters: Parameters, matrices: list[Any], seed: int, threads: int = 1) -> Any:
     """An untrained `xgboost.Booster` that caches its margins on `matrices` while it grows."""
     import xgboost
 

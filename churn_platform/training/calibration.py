@@ -73,6 +73,8 @@ def calibrate(margins: ArrayLike, churned: ArrayLike) -> Calibration:
         raise ValueError(f"calibration needs one margin per label, got shapes {margin.shape} and {label.shape}")
     if not np.isfinite(margin).all() or not np.isin(label, (0.0, 1.0)).all():
         raise ValueError("calibration needs finite margins and labels of 0 or 1")
+    order = np.lexsort((label, margin))  # sums round alike whatever order the rows come in
+    margin, label = margin[order], label[order]
     before = log_loss(margin, label)
     fitted = _newton(margin, label)
     if fitted is None:

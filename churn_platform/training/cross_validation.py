@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from churn_platform.evaluation.metrics import average_precision, brier, expected_calibration_error, rank_auc
+from churn_platform.evaluation.outcomes import Tally, scored_outcomes, tally
 from churn_platform.training.baseline import fit_baseline
 from churn_platform.training.examples import TrainingExamples
 from churn_platform.training.fit import train_model
@@ -63,8 +65,8 @@ class CrossValidation:
             "churners": self.churners,
             "folds": self.folds,
             "seed": self.seed,
-            "model": {**asdict(self.model), "auc_per_fold": list(self.model.auc_per_fold)},
-            "baseline": {**asdict(self.baseline), "auc_per_fold": list(self.baseline.auc_per_fold)},
+            "model": asdict(self.model),
+            "baseline": asdict(self.baseline),
         }
 
 
@@ -81,8 +83,6 @@ def cross_validate(
     `seed` deals the outer folds; the recipe's own randomness is the policy's. `on_fold(number, folds, auc)` is called
     after each.
     """
-    from sklearn.metrics import roc_auc_score
-
     fold = stratified_folds(examples, folds, seed)
     churned = examples.churned
     ours, theirs = np.full(len(examples), np.nan), np.full(len(examples), np.nan)
@@ -93,7 +93,7 @@ def cross_validate(
         ours[held_out] = train_model(train, policy, clock).probability(rows)
         theirs[held_out] = fit_baseline(train).probability(rows)
         if on_fold is not None:
-            on_fold(number + 1, folds, float(roc_auc_score(churned[held_out], ours[held_out])))
+            on_fold(number + 1, folds, _auc(churned[held_out], ours[held_out]))
     return CrossValidation(
         feature_set=examples.feature_set,
         rows=len(examples),
@@ -111,26 +111,22 @@ def cross_validate(
 def _metrics(
     churned: NDArray[np.int8], probability: NDArray[np.float64], fold: NDArray[np.int64]
 ) -> CrossValidatedMetrics:
-    from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
-
     per_fold = tuple(
-        float(roc_auc_score(churned[fold == number], probability[fold == number])) for number in range(fold.max() + 1)
+        _auc(churned[fold == number], probability[fold == number]) for number in range(int(fold.max()) + 1)
     )
+    pooled = _tally(churned, probability)
     return CrossValidatedMetrics(
         auc_per_fold=per_fold,
         auc=float(np.mean(per_fold)),
-        pr_auc=float(average_precision_score(churned, probability)),
-        brier=float(brier_score_loss(churned, probability)),
-        ece=expected_calibration_error(churned, probability),
+        pr_auc=float(average_precision(pooled)[0]),
+        brier=float(brier(pooled)[0]),
+        ece=float(expected_calibration_error(pooled, BINS)[0]),
     )
 
 
-def expected_calibration_error(churned: NDArray[np.int8], probability: NDArray[np.float64], bins: int = BINS) -> float:
-    """Mean over bins of equal mass of |share that left − mean probability|, weighted by rows.
+def _auc(churned: NDArray[np.int8], probability: NDArray[np.float64]) -> float:
+    return float(rank_auc(_tally(churned, probability))[0])
 
-    >>> expected_calibration_error(np.array([0, 0, 1, 1], dtype=np.int8), np.array([0.1, 0.1, 0.9, 0.9]), bins=2)
-    0.1
-    """
-    order = np.argsort(probability, kind="stable")
-    gaps = [abs(float(churned[part].sum()) - float(probability[part].sum())) for part in np.array_split(order, bins)]
-    return float(round(sum(gaps) / len(probability), 12))
+
+def _tally(churned: NDArray[np.int8], probability: NDArray[np.float64]) -> Tally:
+    return tally(scored_outcomes(churned, probability, "the cross-validated rows"))

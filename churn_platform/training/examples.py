@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from churn_platform.policies import TrainingPolicy
 
 GRAIN = ("customer_id", "observation_date")
+ORDER = ["observation_date", "customer_id"]
 KEYS = (*GRAIN, "attributes_known_at")
 OUTCOME = (*GRAIN, "matured_on", "churned_on", "churn_known_at")
 LABEL = "churned"
@@ -138,7 +139,7 @@ def training_examples(
     old = observed < pd.Timestamp(window_start)
     alone = ~later & ~old & (joined["found"] == "left_only")
     immature = ~later & ~old & ~alone & (joined["matured_on"] > today)
-    rows = joined[~(later | old | alone | immature)].sort_values(list(GRAIN), kind="stable", ignore_index=True)
+    rows = joined[~(later | old | alone | immature)].sort_values(ORDER, kind="stable", ignore_index=True)
     event = rows["churned_on"].notna()
     event_known = event & (rows["churn_known_at"] <= today)
     accounting = Accounting(

@@ -40,7 +40,7 @@ def fit(train: TrainingExamples, tuning: Tuning, policy: TrainingPolicy) -> Trai
     calibration = calibrate(tuning.margins, train.churned)
     observed = train.frame["observation_date"]
     return TrainedModel(
-        booster_json=grow(train, tuning.params, tuning.rounds, policy.seed, policy.threads),
+        booster_json=grow(train, tuning.params, tuning.rounds, policy.seed),
         feature_set=train.feature_set,
         features=train.features,
         excluded=train.excluded,
@@ -62,7 +62,7 @@ def fit(train: TrainingExamples, tuning: Tuning, policy: TrainingPolicy) -> Trai
     )
 
 
-def grow(train: TrainingExamples, params: Parameters, rounds: int, seed: int, threads: int) -> bytes:
+def grow(train: TrainingExamples, params: Parameters, rounds: int, seed: int, threads: int = 1) -> bytes:
     """A booster of `rounds` rounds on all rows of `train`, as XGBoost JSON bytes."""
     order = np.argsort(content_rank(train), kind="stable")
     matrix = design_matrix(train.values[order], train.features, train.churned[order], threads)

@@ -96,7 +96,7 @@ def _require_columns(frame: pd.DataFrame, features: Sequence[Feature], table: st
         )
 
 
-def _codes(column: pd.Series[Any], feature: Feature, table: str) -> NDArray[np.int8]:
+def _codes(column: pd.Series[Any], feature: Feature, table: str) -> NDArray[np.int64]:
     """Each value's place in the contract's domain; −1 for missing."""
     codes = pd.Index(feature.domain, dtype=object).get_indexer(pd.Index(column.astype(object)))
     unseen = (codes < 0) & column.notna().to_numpy()
@@ -108,7 +108,7 @@ def _codes(column: pd.Series[Any], feature: Feature, table: str) -> NDArray[np.i
             f"contract does not know: it allows {', '.join(map(repr, feature.domain))} or missing. Correct the rows, "
             "or add the category to the contract and retrain."
         )
-    return codes.astype(np.int8)
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _numbers(column: pd.Series[Any], table: str) -> NDArray[np.float64]:

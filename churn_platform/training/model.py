@@ -6,6 +6,7 @@ signing or registering its files (adapters).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +27,9 @@ from churn_platform.training.tuning import Trial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+RESTORE = "Restore the package."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,29 @@ class TrainedModel:
         """
         import xgboost
 
+        self._require_matching_booster()
         try:
-            booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(self.booster_json))
+            return xgboost.Booster({"nthread": 1}, model_file=bytearray(self.booster_json))
         except xgboost.core.XGBoostError as error:
             raise ModelFileError(
-                f"booster.json is not a model XGBoost can read: {str(error).splitlines()[0]}. Restore the package."
+                f"XGBoost cannot read booster.json: {str(error).splitlines()[0]}. {RESTORE}"
             ) from error
-        inside = (tuple(booster.feature_names or ()), list(booster.feature_types or ()), booster.num_boosted_rounds())
-        stated = (self.feature_names, feature_types(self.features), self.record.rounds)
+
+    def _require_matching_booster(self) -> None:
+        """Refuse bytes that are no model, or another's, before XGBoost parses them: it aborts the process on some."""
+        try:
+            learner = json.loads(self.booster_json)["learner"]
+            ends = learner["gradient_booster"]["model"]["iteration_indptr"]
+            inside = (learner["feature_names"], learner["feature_types"], len(ends) - 1)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise ModelFileError(f"booster.json is not an XGBoost model ({what}). {RESTORE}") from error
+        stated = (list(self.feature_names), feature_types(self.features), self.record.rounds)
         if inside != stated:
             raise ModelFileError(
-                f"booster.json holds {inside[2]} rounds over {list(inside[0])}, but its neighbours say "
-                f"{stated[2]} rounds over {list(stated[0])}. The files come from different models: restore the package."
+                f"booster.json holds {inside[2]} rounds over {inside[0]}, but its neighbours say {stated[2]} rounds "
+                f"over {stated[0]}. The files come from different models. {RESTORE}"
             )
-        return booster
 
     def values(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """`frame`'s features as the model sees them, float32 (rows, features); see `matrix.feature_values`."""

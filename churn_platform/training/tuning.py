@@ -14,20 +14,20 @@ Optuna).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from churn_platform.training.boosting import Parameters, advance, new_booster, raw_margins
-from churn_platform.training.calibration import log_loss
+from churn_platform.training.boosting import Parameters
 from churn_platform.training.examples import TrainingExamples
-from churn_platform.training.folds import content_rank, stratified_folds
-from churn_platform.training.matrix import design_matrix
+from churn_platform.training.out_of_fold import Folds, OutOfFold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +44,11 @@ DEFAULT: Parameters = MappingProxyType(
         "reg_lambda": 5.0,
     }
 )
-"""Within 0.001 AUC of the best of 45 random settings on both feature sets of the IBM rows; always the first trial."""
+"""Always the first trial. Five times 5-fold on the IBM rows: AUC 0.8503 on v1, 0.8821 on v2, nowhere more than 0.0001
+below the best of nine neighbours."""
 
-STRIDE = 10
-"""Rounds between two looks at the loss: finer changes nothing that the folds could tell apart, and costs time."""
+STARTUP = 6
+"""Trials drawn at random before the estimator takes over: half of the customary dozen."""
 
 OnTrial = Callable[[int, int, float], None]
 Clock = Callable[[], float]
@@ -77,14 +78,6 @@ class Tuning:
     cut: bool
     stopped: str
 
-    @property
-    def history(self) -> pd.DataFrame:
-        """One row per trial: number, each parameter, rounds, log_loss, and whether it won."""
-        rows = [{"number": t.number, **t.params, "rounds": t.rounds, "log_loss": t.log_loss} for t in self.trials]
-        history = pd.DataFrame(rows)
-        history["won"] = history.index == history["log_loss"].idxmin()
-        return history
-
 
 def tune(
     examples: TrainingExamples, policy: TrainingPolicy, clock: Clock | None = None, on_trial: OnTrial | None = None
@@ -98,42 +91,61 @@ def tune(
     import optuna
 
     limits = policy.tuning
-    folds = _Folds.of(examples, policy)
-    began = clock() if clock else 0.0
-    longest = 0.0
-    trials: list[Trial] = []
-    best: tuple[Trial, NDArray[np.float64]] | None = None
-    cut = False
+    folds = Folds.of(examples, policy)
+    budget = _Budget(limits.time_budget, clock)
+    attempts: list[tuple[Trial, OutOfFold]] = []
     with _quiet(optuna):
         study = optuna.create_study(
-            sampler=optuna.samplers.TPESampler(seed=policy.seed, n_startup_trials=min(6, limits.trials))
+            sampler=optuna.samplers.TPESampler(seed=policy.seed, n_startup_trials=min(STARTUP, limits.trials))
         )
         study.enqueue_trial(dict(DEFAULT))
         for number in range(1, limits.trials + 1):
-            started = clock() if clock else 0.0
-            if trials and started - began + longest > limits.time_budget.total_seconds():
-                cut = True
+            if not budget.has_room():
                 break
             asked = study.ask()
             params = _suggest(asked)
-            rounds, loss, margins = folds.grow(params, limits.max_rounds, limits.early_stopping_rounds)
-            study.tell(asked, loss)
-            trial = Trial(number, params, rounds, loss)
-            trials.append(trial)
-            if best is None or loss < best[0].log_loss:
-                best = trial, margins
+            grown = folds.grow(params, limits.max_rounds, limits.early_stopping_rounds)
+            study.tell(asked, grown.log_loss)
+            attempts.append((Trial(number, params, grown.rounds, grown.log_loss), grown))
             if on_trial is not None:
-                on_trial(number, limits.trials, loss)
-            longest = max(longest, (clock() if clock else 0.0) - started)
-    assert best is not None  # noqa: S101  # the policy demands at least one trial
-    winner, margins = best
-    stopped = (
-        f"cut after {len(trials)} of {limits.trials} trials: the next would not have fitted into the time "
-        f"budget of {limits.time_budget.total_seconds():.0f} s"
-        if cut
-        else f"all {limits.trials} trials ran"
+                on_trial(number, limits.trials, grown.log_loss)
+    winner, out_of_fold = min(attempts, key=lambda attempt: attempt[0].log_loss)
+    cut = len(attempts) < limits.trials
+    stopped = f"all {limits.trials} trials ran"
+    if cut:
+        stopped = (
+            f"cut after {len(attempts)} of {limits.trials} trials: the next would not have fitted into the time "
+            f"budget of {limits.time_budget.total_seconds():.0f} s"
+        )
+    trials = tuple(trial for trial, _ in attempts)
+    return Tuning(winner.params, winner.rounds, trials, out_of_fold.margins, cut, stopped)
+
+
+def trial_history(trials: Sequence[Trial]) -> pd.DataFrame:
+    """One row per trial: number, each parameter, rounds, log_loss, and whether it won (the first of equal ones)."""
+    history = pd.DataFrame(
+        [{"number": t.number, **t.params, "rounds": t.rounds, "log_loss": t.log_loss} for t in trials]
     )
-    return Tuning(winner.params, winner.rounds, tuple(trials), margins, cut, stopped)
+    history["won"] = history.index == history["log_loss"].idxmin()
+    return history
+
+
+class _Budget:
+    """Seconds that may pass. The first trial always has room; a later one only if the longest so far would still
+    fit."""
+
+    def __init__(self, limit: timedelta, clock: Clock | None) -> None:
+        self._clock = clock
+        self._limit = limit.total_seconds()
+        self._looks: list[float] = []
+
+    def has_room(self) -> bool:
+        """Called before each trial, so the time between two calls is what a trial took."""
+        if self._clock is None:
+            return True
+        self._looks.append(self._clock())
+        took = [later - earlier for earlier, later in pairwise(self._looks)]
+        return not took or sum(took) + max(took) <= self._limit
 
 
 def _suggest(trial: Any) -> Parameters:
@@ -147,53 +159,6 @@ def _suggest(trial: Any) -> Parameters:
             "reg_lambda": trial.suggest_float("reg_lambda", 1.0, 20.0, log=True),
         }
     )
-
-
-@dataclass(frozen=True)
-class _Folds:
-    """The folds' matrices, built once for all trials. Rows are in content order, so names and arrival play no "
-    "part."""
-
-    churned: NDArray[np.int8]
-    parts: tuple[tuple[NDArray[np.int64], Any, Any], ...]
-    seed: int
-    threads: int
-
-    @classmethod
-    def of(cls, examples: TrainingExamples, policy: TrainingPolicy) -> _Folds:
-        fold = stratified_folds(examples, policy.tuning.folds, policy.seed)
-        order = np.argsort(content_rank(examples), kind="stable")
-        values, churned = examples.values, examples.churned
-        parts = []
-        for held_out in range(policy.tuning.folds):
-            inside, outside = order[fold[order] != held_out], order[fold[order] == held_out]
-            parts.append(
-                (
-                    outside,
-                    design_matrix(values[inside], examples.features, churned[inside], policy.threads),
-                    design_matrix(values[outside], examples.features, churned[outside], policy.threads),
-                )
-            )
-        return cls(churned, tuple(parts), policy.seed, policy.threads)
-
-    def grow(self, params: Parameters, max_rounds: int, patience: int) -> tuple[int, float, NDArray[np.float64]]:
-        """Grow all folds together; returns the best shared rounds, their mean log loss, and the margins there."""
-        boosters = [new_booster(params, [train, test], self.seed, self.threads) for _, train, test in self.parts]
-        best_rounds, best_loss, best_margins = 0, np.inf, np.zeros(len(self.churned))
-        margins = np.zeros(len(self.churned))
-        for start in range(0, max_rounds, STRIDE):
-            stop = min(start + STRIDE, max_rounds)
-            losses = []
-            for booster, (rows, train, test) in zip(boosters, self.parts, strict=True):
-                advance(booster, train, start, stop)
-                margins[rows] = raw_margins(booster, test)
-                losses.append(log_loss(margins[rows], self.churned[rows].astype(np.float64)))
-            loss = float(np.mean(losses))
-            if loss < best_loss:
-                best_rounds, best_loss, best_margins = stop, loss, margins.copy()
-            elif stop - best_rounds >= patience:
-                break
-        return best_rounds, best_loss, best_margins
 
 
 @contextmanager

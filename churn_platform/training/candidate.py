@@ -1,0 +1,139 @@
+"""A candidate: the model that the recipe made of a training set, with its split and its reference baseline.
+
+Here: the recipe from examples to candidate, and the candidate's files. Not here: the steps themselves (`split`,
+`tuning`, `fit`), judging it (`evaluation`), and registering it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from churn_platform.contracts.features import Feature
+from churn_platform.drift.reference import Reference, reference_baseline
+from churn_platform.governance.canonical import canonical_json
+from churn_platform.training.fit import fit
+from churn_platform.training.model import TrainedModel
+from churn_platform.training.split import TemporalSplit, temporal_split
+from churn_platform.training.tuning import Clock, OnTrial, tune
+
+if TYPE_CHECKING:
+    from churn_platform.policies import Policies
+    from churn_platform.training.examples import TrainingExamples
+
+REFERENCE_FILE = "reference.json"
+ACTION_FILE = "action_policy.json"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained model with what it was trained and is to be judged on, and the baseline that drift is measured from."""
+
+    model: TrainedModel
+    split: TemporalSplit
+    reference: Reference
+    cut: bool
+
+
+def train_candidate(
+    examples: TrainingExamples, policies: Policies, clock: Clock | None = None, on_trial: OnTrial | None = None
+) -> Candidate:
+    """Split by time, tune and fit on the older part, and take the reference from its out-of-fold scores.
+
+    Args:
+        examples: matured examples.
+        policies: the policy file; block `training`.
+        clock: seconds; makes the time budget bind. A search that was cut says so in `cut` and in the model's record.
+        on_trial: called after each tuning trial with (number, trials, log loss).
+
+    Raises:
+        TrainingDataError: too few rows or days, or one outcome only, on a side of the split.
+    """
+    split = temporal_split(examples, policies.training)
+    tuning = tune(split.train, policies.training, clock, on_trial)
+    model = fit(split.train, tuning, policies.training)
+    reference = reference_baseline(
+        split.train.frame,
+        model.features,
+        model.calibration.probability(tuning.margins),
+        split.train_from.isoformat(),
+        split.train_to.isoformat(),
+    )
+    return Candidate(model, split, reference, tuning.cut)
+
+
+def candidate_files(candidate: Candidate, policies: Policies) -> dict[str, bytes]:
+    """The candidate's part of a model package: model, reference baseline and action policy; equal candidates, equal
+    bytes."""
+    scoring = policies.scoring
+    actions = {
+        "band_high": scoring.band_high,
+        "band_medium": scoring.band_medium,
+        "decisions": {
+            "high": scoring.decisions.high,
+            "medium": scoring.decisions.medium,
+            "low": scoring.decisions.low,
+        },
+    }
+    return {
+        **candidate.model.to_files(),
+        REFERENCE_FILE: canonical_json(candidate.reference.to_dict()).encode(),
+        ACTION_FILE: canonical_json(actions).encode(),
+    }
+
+
+def package_files(
+    candidate: Mapping[str, bytes],
+    *,
+    evaluation: Mapping[str, Any],
+    importance: list[dict[str, Any]],
+    feature_sql: str,
+    provenance: Mapping[str, Any],
+) -> dict[str, bytes]:
+    """The whole model package: the candidate's files with its evaluation, explanations, feature SQL and provenance.
+
+    Nothing in it holds a time of day, a duration or a path, so the same inputs give the same package digest.
+    """
+    return {
+        **candidate,
+        "evaluation.json": canonical_json(dict(evaluation)).encode(),
+        "importance.json": canonical_json(importance).encode(),
+        "features.sql": feature_sql.encode(),
+        "provenance.json": canonical_json(dict(provenance)).encode(),
+    }
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A verified package as a value: what scoring needs."""
+
+    digest: str
+    model: TrainedModel
+    reference: Reference
+
+    @classmethod
+    def from_files(cls, digest: str, files: Mapping[str, bytes]) -> ModelPackage:
+        """Read verified files.
+
+        Raises:
+            ModelFileError, ReferenceBaselineError: a file is missing or not of this version.
+        """
+        import json
+
+        from churn_platform.training.errors import ModelFileError
+
+        if REFERENCE_FILE not in files:
+            raise ModelFileError(f"the package {digest[:12]}… has no {REFERENCE_FILE}; restore it, or train again")
+        return cls(digest, TrainedModel.from_files(files), Reference.from_dict(json.loads(files[REFERENCE_FILE])))
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The model's inputs in order."""
+        return self.model.features
+
+    @property
+    def trained_as_of(self) -> date:
+        """The day up to which outcomes were known to the training."""
+        return self.model.record.as_of
