@@ -51,7 +51,9 @@ def feature_fingerprints(rows: pd.DataFrame, feature_set: str, names: Sequence[s
     key = hashlib.sha256("\0".join([feature_set, *names]).encode()).hexdigest()[:16]
     plain = pd.DataFrame(
         {
-            name: rows[name].astype("float64") if pd.api.types.is_numeric_dtype(rows[name]) else rows[name].astype("object").where(rows[name].notna(), "")
+            name: rows[name].astype("float64")
+            if pd.api.types.is_numeric_dtype(rows[name])
+            else rows[name].astype("object").where(rows[name].notna(), "")
             for name in names
         },
         index=rows.index,
@@ -77,7 +79,9 @@ def deciles(probability: np.ndarray, cuts: Sequence[float]) -> np.ndarray:
     [10, 5, 1]
     """
     if len(cuts) != 9:
-        raise ScoringError(f"deciles need nine reference cuts, got {len(cuts)}: the reference's scores are too few or all equal")
+        raise ScoringError(
+            f"deciles need nine reference cuts, got {len(cuts)}: the reference's scores are too few or all equal"
+        )
     return 10 - np.searchsorted(np.asarray(cuts), probability, side="right")
 
 
@@ -111,7 +115,9 @@ def score_rows(
         ScoringError: no rows, a missing or impossible probability, a customer twice.
     """
     if len(rows) == 0:
-        raise ScoringError("there are no customers to score: zero rows is an error, not a quiet day; look at the day's ingestion")
+        raise ScoringError(
+            "there are no customers to score: zero rows is an error, not a quiet day; look at the day's ingestion"
+        )
     probability = 1.0 / (1.0 + np.exp(-np.asarray(margin, dtype="float64")))
     band = bands(probability, policy)
     scores = pd.DataFrame(
@@ -123,7 +129,7 @@ def score_rows(
             "base_margin": np.asarray(base_margin, dtype="float64"),
             "band": band,
             "decile": deciles(probability, cuts).astype("int32"),
-            "decision": pd.Series(band).map({name: getattr(policy.decision, name) for name in BANDS}).to_numpy(),
+            "decision": pd.Series(band).map({name: getattr(policy.decisions, name) for name in BANDS}).to_numpy(),
             "reasons": np.asarray(reasons, dtype="object"),
             "model_version": provenance.model_version,
             "model_digest": provenance.model_digest,
@@ -141,7 +147,9 @@ def hold_to_contract(scores: pd.DataFrame) -> None:
     """Raise ScoringError unless every row has a probability inside (0, 1), reasons and a decision, and no customer stands twice a day."""
     bad = ~(scores["probability"] > 0) | ~(scores["probability"] < 1)
     if bool(bad.any()):
-        raise ScoringError(f"{int(bad.sum())} of {len(scores)} scores are missing or outside (0, 1), first: {scores.loc[bad, 'customer_id'].iloc[0]}")
+        raise ScoringError(
+            f"{int(bad.sum())} of {len(scores)} scores are missing or outside (0, 1), first: {scores.loc[bad, 'customer_id'].iloc[0]}"
+        )
     blank = scores[["reasons", "decision", "band"]].isna().any(axis=1)
     if bool(blank.any()):
         raise ScoringError(f"{int(blank.sum())} of {len(scores)} scores lack a reason, band or decision")

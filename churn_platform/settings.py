@@ -40,18 +40,29 @@ class Settings:
 
     @property
     def landing(self) -> Path:
-        """Folder of landed files: `<table>/<date>.parquet` or `.csv`."""
-        return self.home / "landing"
+        """Folder of landed files: `<table>/<date>.parquet` or `.csv`; `$CHURN_LANDING_DIR`, or below the home."""
+        elsewhere = os.environ.get("CHURN_LANDING_DIR", "").strip()
+        return Path(elsewhere).expanduser().resolve() if elsewhere else self.home / "landing"
 
     @property
     def warehouse(self) -> Path:
         """The DuckDB file that dbt builds in."""
-        return self.home / "warehouse" / "churn.duckdb"
+        return self.home / "warehouse" / "warehouse.duckdb"
 
     @property
     def training_sets(self) -> Path:
         """Content-addressed training sets."""
         return self.home / "training_sets"
+
+    @property
+    def candidates(self) -> Path:
+        """Packages of models that were trained and not yet registered."""
+        return self.home / "candidates"
+
+    @property
+    def handoffs(self) -> Path:
+        """Small facts that one asset hands to the next."""
+        return self.home / "handoffs"
 
     @property
     def packages(self) -> Path:

@@ -10,6 +10,7 @@ dagster-dbt's resource; a change of `--vars` would otherwise cost a parse of 1.5
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -23,7 +24,15 @@ from typing import Any
 from churn_platform.settings import Settings
 
 SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md"}
-QUIET = ("--no-use-colors", "--log-level", "none", "--log-level-file", "warn", "--no-send-anonymous-usage-stats", "--no-version-check")
+QUIET = (
+    "--no-use-colors",
+    "--log-level",
+    "none",
+    "--log-level-file",
+    "warn",
+    "--no-send-anonymous-usage-stats",
+    "--no-version-check",
+)
 
 
 class DbtError(RuntimeError):
@@ -77,17 +86,21 @@ def prepare_manifest(settings: Settings) -> Path:
     """
     import dbt.version
 
-    stamp = hashlib.sha256(f"{project_digest(settings.dbt_project)} {dbt.version.__version__}".encode()).hexdigest()[:16]
+    stamp = hashlib.sha256(f"{project_digest(settings.dbt_project)} {dbt.version.__version__}".encode()).hexdigest()[
+        :16
+    ]
     folder = settings.dbt_project / "target" / f"manifest-{stamp}"
     if (folder / "manifest.json").is_file() and (folder / "partial_parse.msgpack").is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        result = _invoke(["parse", "--no-partial-parse"], settings, Path(scratch), warehouse=Path(scratch) / "churn.duckdb")
+        result = _invoke(
+            ["parse", "--no-partial-parse"], settings, Path(scratch), warehouse=Path(scratch) / "warehouse.duckdb"
+        )
         if not result.success:
             raise DbtError(f"the dbt project at {settings.dbt_project} does not parse: {result.exception}")
         # compiled in an empty database with the default dates, so that the text depends on the project alone
-        result = _invoke(["compile"], settings, Path(scratch), warehouse=Path(scratch) / "churn.duckdb")
+        result = _invoke(["compile"], settings, Path(scratch), warehouse=Path(scratch) / "warehouse.duckdb")
         if not result.success:
             raise DbtError(f"the dbt project at {settings.dbt_project} does not compile: {result.exception}")
         for left_over in folder.parent.glob("manifest-*"):
@@ -111,7 +124,16 @@ def _invoke(arguments: list[str], settings: Settings, scratch: Path, *, warehous
     os.environ["CHURN_WAREHOUSE"] = str(warehouse)
     os.environ["DO_NOT_TRACK"] = "true"
     project = str(settings.dbt_project)
-    paths = ["--project-dir", project, "--profiles-dir", project, "--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
+    paths = [
+        "--project-dir",
+        project,
+        "--profiles-dir",
+        project,
+        "--target-path",
+        str(scratch / "target"),
+        "--log-path",
+        str(scratch / "logs"),
+    ]
     return dbtRunner(**runner).invoke([*QUIET, *arguments, *paths])
 
 
@@ -121,7 +143,9 @@ def _manifest_object(folder: Path) -> Any:
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
-    manifest = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder)
+    manifest = Manifest.from_msgpack(
+        (folder / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder
+    )
     manifest.build_flat_graph()
     return manifest
 
@@ -155,11 +179,21 @@ def build(
 
     settings.dbt_runs.mkdir(parents=True, exist_ok=True)
     variables = f'{{"from_date": "{first}", "to_date": "{last}", "label_horizon_days": {horizon_days}}}'
-    arguments = ["build", "--vars", variables, "--no-write-json", "--exclude-resource-type", "unit_test", "--no-partial-parse"]
+    arguments = [
+        "build",
+        "--vars",
+        variables,
+        "--no-write-json",
+        "--exclude-resource-type",
+        "unit_test",
+        "--no-partial-parse",
+    ]
     if select is not None:
         arguments += ["--select", select]
     manifest = _manifest_object(prepare_manifest(settings))
-    result = _invoke(arguments, settings, settings.dbt_runs, warehouse=settings.warehouse, manifest=manifest, callbacks=[forward])
+    result = _invoke(
+        arguments, settings, settings.dbt_runs, warehouse=settings.warehouse, manifest=manifest, callbacks=[forward]
+    )
     nodes = tuple(
         NodeResult(run.node.unique_id, str(run.status), run.message or "", run.failures, run.execution_time)
         for run in getattr(result.result, "results", ()) or ()
@@ -172,12 +206,27 @@ def build(
 
 
 def compiled_sql(settings: Settings, model: str) -> str:
-    """The SQL of a model as dbt compiles it with the default dates: part of every model package, the same for every run.
+    """The SQL of a model and of all that it is built from, upstream first, as dbt compiles it with the default dates.
+
+    It is part of every model package, and the same for every run: it depends on the project alone.
 
     Raises:
         DbtError: the project has no such model.
     """
-    found = sorted((prepare_manifest(settings) / "compiled").rglob(f"{model}.sql"))
-    if not found:
+    folder = prepare_manifest(settings)
+    nodes = json.loads((folder / "manifest.json").read_text())["nodes"]
+    compiled = {path.stem: path for path in (folder / "compiled").rglob("models/**/*.sql")}
+    if model not in compiled:
         raise DbtError(f"the dbt project has no model {model}")
-    return found[0].read_text()
+    ordered: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in ordered:
+            return
+        for parent in sorted(nodes[f"model.churn_platform.{name}"]["depends_on"]["nodes"]):
+            if parent.startswith("model."):
+                visit(parent.rsplit(".", 1)[1])
+        ordered.append(name)
+
+    visit(model)
+    return "\n".join(f"-- {name}\n{compiled[name].read_text().strip()}\n;" for name in ordered) + "\n"

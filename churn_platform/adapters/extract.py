@@ -22,7 +22,9 @@ CLASSIC_FILES = ("telco_customer_churn.csv", "Telco-Customer-Churn.csv", "WA_Fn-
 SERVICES_FILE = "telco_services.csv"
 STATUS_FILE = "telco_status.csv"
 SAMPLE_FILE = "telco_customer_churn.csv"
-PUBLISHED_URL = "https://raw.githubusercontent.com/IBM/telco-customer-churn-on-icp4d/master/data/Telco-Customer-Churn.csv"
+PUBLISHED_URL = (
+    "https://raw.githubusercontent.com/IBM/telco-customer-churn-on-icp4d/master/data/Telco-Customer-Churn.csv"
+)
 PUBLISHED_SHA256 = "16320c9c1ec72448db59aa0a26a0b95401046bef5d02fd3aeb906448e3055e91"
 DOWNLOAD_SECONDS = 10
 DOWNLOAD_LIMIT_BYTES = 5_000_000
@@ -58,7 +60,9 @@ def find_extract(settings: Settings) -> ExtractSource:
         for name in CLASSIC_FILES:
             if (folder / name).is_file():
                 return _source(folder, folder / name, simulated=False)
-    why_not = "CHURN_OFFLINE is set" if settings.offline else _download(settings.home / "raw" / "ibm" / CLASSIC_FILES[0])
+    why_not = (
+        "CHURN_OFFLINE is set" if settings.offline else _download(settings.home / "raw" / "ibm" / CLASSIC_FILES[0])
+    )
     if why_not is None:
         folder = settings.home / "raw" / "ibm"
         return _source(folder, folder / CLASSIC_FILES[0], simulated=False)
@@ -69,17 +73,25 @@ def find_extract(settings: Settings) -> ExtractSource:
             f"put {CLASSIC_FILES[0]} into data/raw/ibm/ or set CHURN_RAW_DIR"
         )
     found = _source(settings.sample, sample, simulated=True)
-    note = f"simulated: IBM's file was not found and could not be downloaded ({why_not}), so the generated sample is used"
+    note = (
+        f"simulated: IBM's file was not found and could not be downloaded ({why_not}), so the generated sample is used"
+    )
     return ExtractSource(found.folder, found.files, found.digest, True, note)
 
 
 def _source(folder: Path, classic: Path, *, simulated: bool) -> ExtractSource:
-    extensions = [] if simulated else [folder / name for name in (SERVICES_FILE, STATUS_FILE) if (folder / name).is_file()]
+    extensions = (
+        [] if simulated else [folder / name for name in (SERVICES_FILE, STATUS_FILE) if (folder / name).is_file()]
+    )
     files = (classic, *extensions)
     digests = [sha256_of(path) for path in files]
-    published = "IBM's published file" if digests[0] == PUBLISHED_SHA256 else "not IBM's published file (its sha256 differs)"
+    published = (
+        "IBM's published file" if digests[0] == PUBLISHED_SHA256 else "not IBM's published file (its sha256 differs)"
+    )
     tables = " with " + " and ".join(path.stem for path in extensions) if extensions else ""
-    digest = hashlib.sha256("\n".join(f"{path.name} {d}" for path, d in zip(files, digests, strict=True)).encode()).hexdigest()
+    digest = hashlib.sha256(
+        "\n".join(f"{path.name} {d}" for path, d in zip(files, digests, strict=True)).encode()
+    ).hexdigest()
     return ExtractSource(folder, files, digest, simulated, f"{classic} ({published}){tables}")
 
 

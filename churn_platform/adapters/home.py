@@ -54,7 +54,9 @@ def claim_home(settings: Settings, home: Home) -> Home:
         return home
     elsewhere = f"use another home, for example: CHURN_HOME={settings.home}-{home.feed} churn run --feed {home.feed}"
     if there.feed != home.feed:
-        raise HomeError(f"{settings.home} holds the feed {there.feed!r}, not {home.feed!r}: one home is one telco; {elsewhere}")
+        raise HomeError(
+            f"{settings.home} holds the feed {there.feed!r}, not {home.feed!r}: one home is one telco; {elsewhere}"
+        )
     if there.source_digest != home.source_digest:
         raise HomeError(
             f"{settings.home} was filled from another source ({there.note}) than the one found now ({home.note}); {elsewhere}, "

@@ -106,10 +106,14 @@ def read_landed(root: Path, days: Iterable[date]) -> dict[str, pd.DataFrame]:
             else:
                 frame = pd.read_parquet(io.BytesIO(content))
         except Exception as error:
-            raise LandingError(f"{landed.path} cannot be read as {landed.path.suffix[1:]}: {error}. Land the file again.") from error
+            raise LandingError(
+                f"{landed.path} cannot be read as {landed.path.suffix[1:]}: {error}. Land the file again."
+            ) from error
         reserved = {"landed_on", "source_file", "source_digest"} & set(frame.columns)
         if reserved:
-            raise LandingError(f"{landed.path} has the column {min(reserved)}, which the platform adds itself: rename it")
+            raise LandingError(
+                f"{landed.path} has the column {min(reserved)}, which the platform adds itself: rename it"
+            )
         parts[landed.table].append(
             frame.assign(
                 landed_on=pd.Timestamp(landed.day).as_unit("s"),

@@ -50,7 +50,13 @@ class ModelRegistry:
         return str(self.client.create_experiment(EXPERIMENT, artifact_location=(self.folder / "artifacts").as_uri()))
 
     def log_training(
-        self, *, name: str, params: Mapping[str, Any], metrics: Mapping[str, float], tags: Mapping[str, str], artifacts: Mapping[str, Path]
+        self,
+        *,
+        name: str,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        artifacts: Mapping[str, Path],
     ) -> str:
         """Record one training: parameters, metrics, tags and artifact files. Returns MLflow's run id."""
         from mlflow.entities import Metric, Param, RunTag
@@ -117,6 +123,10 @@ class ModelRegistry:
         except MlflowException:
             return None
         return str(found.tags.get("churn.version"))
+
+    def has(self, version: str) -> bool:
+        """Whether the ops store's version is registered here; False before the first registration."""
+        return self._version_of(version) is not None
 
     def _version_of(self, version: str) -> str | None:
         for found in self.client.search_model_versions(f"name='{self.model_name}'"):

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from churn_platform.feeds.quarantine import Screened
 
-DUCKDB_TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "DATE"}
+DUCKDB_TYPES = {
+    "id": "VARCHAR",
+    "text": "VARCHAR",
+    "category": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "date": "DATE",
+}
 FILE_DDL = "landed_on DATE NOT NULL, source_file VARCHAR NOT NULL, source_digest VARCHAR NOT NULL"
 
 
@@ -128,7 +135,7 @@ class Warehouse:
     def features(self, feature_set: FeatureSet, first: date, last: date) -> pd.DataFrame:
         """Feature rows observed in [first, last]: customer_id, observation_date, attributes_known_at, then the set's columns."""
         return self.query(
-            f"SELECT * FROM features.{feature_set.table} WHERE observation_date BETWEEN $first AND $last "
+            f"SELECT * FROM {feature_set.table} WHERE observation_date BETWEEN $first AND $last "
             "ORDER BY observation_date, customer_id",
             {"first": first, "last": last},
         )
@@ -136,10 +143,19 @@ class Warehouse:
     def outcomes(self, first: date, last: date) -> pd.DataFrame:
         """Outcomes of observations in [first, last]: customer_id, observation_date, matured_on, churned_on, churn_known_at."""
         return self.query(
-            "SELECT * FROM features.observation_outcomes WHERE observation_date BETWEEN $first AND $last "
+            "SELECT * FROM observation_outcomes WHERE observation_date BETWEEN $first AND $last "
             "ORDER BY observation_date, customer_id",
             {"first": first, "last": last},
         )
+
+    def stored_rows(self, days: Iterable[date]) -> dict[str, int]:
+        """Rows held for the landing days `days`, by raw table, and under `quarantine`."""
+        names = [*RAW_TABLES, "quarantine"]
+        counts = ", ".join(
+            f"(SELECT count(*) FROM raw.{name} WHERE landed_on IN (SELECT unnest($days::DATE[]))) AS {name}" for name in names
+        )
+        row = self.query(f"SELECT {counts}", {"days": [day.isoformat() for day in days]}).iloc[0]
+        return {name: int(row[name]) for name in names}
 
     def receipts(self) -> pd.DataFrame:
         """Rows received, accepted and quarantined, by table, over all landed files; empty before the first landing."""

@@ -13,7 +13,14 @@ import pandera.pandas as pa
 
 from churn_platform.contracts.tables import RAW_TABLES, Column, Table
 
-DTYPES = {"id": "str", "text": "str", "category": "str", "integer": "Int64", "number": "float64", "date": "datetime64[s]"}
+DTYPES = {
+    "id": "str",
+    "text": "str",
+    "category": "str",
+    "integer": "Int64",
+    "number": "float64",
+    "date": "datetime64[s]",
+}
 
 
 def _blank_total_only_before_the_first_bill(frame: pd.DataFrame) -> pd.Series:

@@ -68,7 +68,9 @@ CUSTOMERS = Table(
     columns=(
         CUSTOMER_ID,
         Column("observation_date", "date", about="the billing-cycle day on which the customer is looked at"),
-        Column("next_observation_date", "date", nullable=True, about="the next billing-cycle day, where the telco knows it"),
+        Column(
+            "next_observation_date", "date", nullable=True, about="the next billing-cycle day, where the telco knows it"
+        ),
         KNOWN_AT,
         Column("gender", "category", domain=("Female", "Male")),
         _yes_no("senior_citizen", "aged 65 or more"),
@@ -103,7 +105,9 @@ CUSTOMERS = Table(
         ),
         Column("internet_type", "category", nullable=True, domain=("Cable", "DSL", "Fiber Optic", "None")),
         _yes_no("unlimited_data", "pays for unlimited data", nullable=True),
-        Column("number_of_referrals", "integer", nullable=True, at_least=0, at_most=1000, about="friends referred so far"),
+        Column(
+            "number_of_referrals", "integer", nullable=True, at_least=0, at_most=1000, about="friends referred so far"
+        ),
         Column("cltv", "number", nullable=True, at_least=0, unit="USD", about="lifetime value: money, never a feature"),
     ),
 )
@@ -185,7 +189,9 @@ RETENTION_CONTACTS = Table(
         Column("contacted_on", "date"),
         KNOWN_AT,
         Column("channel", "category", domain=("call", "email", "sms")),
-        Column("arm", "category", domain=("control", "treatment"), about="control: listed, and by design not contacted"),
+        Column(
+            "arm", "category", domain=("control", "treatment"), about="control: listed, and by design not contacted"
+        ),
         Column("offer", "text", nullable=True),
         _yes_no("accepted", "took the offer; blank while unknown", nullable=True),
         Column("cost", "number", at_least=0, unit="USD", about="of the contact and the offer"),

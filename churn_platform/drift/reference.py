@@ -82,7 +82,9 @@ class Reference:
                 score=_from_dict(content["score"]),
             )
         except (KeyError, TypeError) as error:
-            raise ReferenceBaselineError(f"the reference baseline lacks {error}; the model package is not of this version") from error
+            raise ReferenceBaselineError(
+                f"the reference baseline lacks {error}; the model package is not of this version"
+            ) from error
 
 
 def numeric_distribution(name: str, values: Sequence[float] | pd.Series | np.ndarray, bins: int = BINS) -> Distribution:
@@ -118,7 +120,11 @@ def categorical_distribution(name: str, values: pd.Series, categories: Sequence[
         raise ReferenceBaselineError(f"column {name} holds {unknown[0]!r}, which its contract does not know")
     counts = known.value_counts()
     return Distribution(
-        name, (), tuple(categories), tuple(int(counts.get(category, 0)) for category in categories), len(values) - len(known)
+        name,
+        (),
+        tuple(categories),
+        tuple(int(counts.get(category, 0)) for category in categories),
+        len(values) - len(known),
     )
 
 
@@ -137,7 +143,9 @@ def reference_baseline(
         ReferenceBaselineError: no rows, or rows and scores differ in length.
     """
     if len(rows) == 0 or len(rows) != len(scores):
-        raise ReferenceBaselineError(f"a baseline needs as many scores as rows, and at least one; got {len(rows)} rows, {len(scores)} scores")
+        raise ReferenceBaselineError(
+            f"a baseline needs as many scores as rows, and at least one; got {len(rows)} rows, {len(scores)} scores"
+        )
     distributions = tuple(
         categorical_distribution(feature.name, rows[feature.name], feature.domain)
         if feature.is_categorical

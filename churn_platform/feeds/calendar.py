@@ -78,7 +78,9 @@ def landed_calendar(landed_days: Iterable[date], horizon: timedelta) -> Calendar
     """
     days = sorted(set(landed_days))
     if not days:
-        raise CalendarError("no customers file has landed: put customers/<YYYY-MM-DD>.csv (or .parquet) into the landing folder")
+        raise CalendarError(
+            "no customers file has landed: put customers/<YYYY-MM-DD>.csv (or .parquet) into the landing folder"
+        )
     last = days[-1]
     history_end = last - horizon
     if days[0] > history_end:

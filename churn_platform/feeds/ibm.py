@@ -96,7 +96,9 @@ def replay(extract: Extract, policies: Policies) -> dict[str, pd.DataFrame]:
     churn = extract.churn
     missing = [name for name in CLASSIC_COLUMNS if name not in churn]
     if missing:
-        raise ExtractError(f"the IBM extract lacks {', '.join(missing)}; expected the 21 columns of Telco-Customer-Churn.csv")
+        raise ExtractError(
+            f"the IBM extract lacks {', '.join(missing)}; expected the 21 columns of Telco-Customer-Churn.csv"
+        )
     repeated = churn["customerID"][churn["customerID"].duplicated()]
     if len(repeated):
         raise ExtractError(f"the IBM extract repeats customerID {repeated.iloc[0]!r}; each customer must stand once")

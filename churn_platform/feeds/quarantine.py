@@ -88,12 +88,16 @@ def _contract_refusals(table: Table, typed: pd.DataFrame) -> list[_Refusal]:
         cases = errors.failure_cases
         unplaced = cases[cases["index"].isna()]
         if len(unplaced):
-            raise AccountingError(f"table {table.name}: the contract failed without naming rows: {unplaced.to_dict('records')}") from errors
+            raise AccountingError(
+                f"table {table.name}: the contract failed without naming rows: {unplaced.to_dict('records')}"
+            ) from errors
         of_row = cases["schema_context"] == "DataFrameSchema"
         cases = cases.assign(column=cases["column"].mask(of_row, "")).drop_duplicates(["column", "check", "index"])
         blank = "must not be blank"
         return [
-            _Refusal(pd.Index(group["index"].astype("int64")), str(column), blank if check == "not_nullable" else str(check))
+            _Refusal(
+                pd.Index(group["index"].astype("int64")), str(column), blank if check == "not_nullable" else str(check)
+            )
             for (column, check), group in cases.groupby(["column", "check"], sort=False)
         ]
     return []
@@ -174,7 +178,9 @@ def _account(table: Table, landed: pd.DataFrame, typed: pd.DataFrame, refusals: 
     receipts = receipts.assign(table_name=table.name, unexpected_columns=json.dumps(unexpected))[list(RECEIPT_COLUMNS)]
     lost = receipts[receipts["received"] != receipts["accepted"] + receipts["quarantined"]]
     if len(lost) or int(receipts["received"].sum()) != len(landed):
-        raise AccountingError(f"table {table.name}: {len(landed)} rows received, but the receipts say {receipts.to_dict('records')}")
+        raise AccountingError(
+            f"table {table.name}: {len(landed)} rows received, but the receipts say {receipts.to_dict('records')}"
+        )
     return Screened(table.name, accepted.reset_index(drop=True), quarantined, receipts)
 
 

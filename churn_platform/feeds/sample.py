@@ -44,7 +44,9 @@ def generate_extract(customers: int, rng: np.random.Generator) -> pd.DataFrame:
     phone = np.where(internet == "DSL", flag(0.72), "Yes")
     lines = np.where(phone == "No", "No phone service", flag(0.45))
     payment = rng.choice(
-        ["Bank transfer (automatic)", "Credit card (automatic)", "Electronic check", "Mailed check"], n, p=[0.22, 0.21, 0.34, 0.23]
+        ["Bank transfer (automatic)", "Credit card (automatic)", "Electronic check", "Mailed check"],
+        n,
+        p=[0.22, 0.21, 0.34, 0.23],
     )
     rows = {
         "customerID": [f"SIM{i:05d}" for i in range(n)],

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The asset graph, one file per group: ingestion, features, models, release, scores."""

@@ -1,0 +1,118 @@
+"""Opening a feed by name: something that knows its calendar and lands the files of a day.
+
+What belongs here: joining a feed's room with its files. What does not: what a row means (`feeds/`), judging rows (the gate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import pandas as pd
+
+from churn_platform.adapters.home import Home
+from churn_platform.adapters.landing_zone import land, landed_files
+from churn_platform.feeds.calendar import Calendar, landed_calendar, replay_calendar
+from churn_platform.settings import FEEDS, Settings
+
+if TYPE_CHECKING:
+    from churn_platform.policies import Policies
+
+
+class FeedError(ValueError):
+    """There is no such feed, or it cannot be used here."""
+
+
+class FeedSource(Protocol):
+    """A feed: what it is, its days, and landing them."""
+
+    @property
+    def home(self) -> Home:
+        """What this feed writes into `home.json`: name, source digest, whether its data are made up, one line for people."""
+        ...
+
+    @property
+    def calendar(self) -> Calendar:
+        """The feed's days."""
+        ...
+
+    def land(self, days: Iterable[date]) -> int:
+        """Make sure that the files of `days` lie in the landing folder; returns how many were written."""
+        ...
+
+
+@dataclass(frozen=True)
+class IbmFeed:
+    """The IBM extract, replayed on the policy's calendar."""
+
+    settings: Settings
+    policies: Policies
+
+    @cached_property
+    def _source(self):  # type: ignore[no-untyped-def]
+        from churn_platform.adapters.extract import find_extract
+
+        return find_extract(self.settings)
+
+    @cached_property
+    def _landed(self) -> dict[str, pd.DataFrame]:
+        from churn_platform.adapters.extract import read_extract
+        from churn_platform.feeds.ibm import replay
+
+        return replay(read_extract(self._source), self.policies)
+
+    @property
+    def home(self) -> Home:
+        """The extract's identity."""
+        return Home("ibm", self._source.digest, self._source.simulated, self._source.note)
+
+    @property
+    def calendar(self) -> Calendar:
+        """The declared replay; needs no file."""
+        return replay_calendar(self.policies)
+
+    def land(self, days: Iterable[date]) -> int:
+        """Write the replayed rows of `days`."""
+        wanted = pd.to_datetime([day.isoformat() for day in days]).as_unit("s")
+        return land(
+            self.settings.landing, {name: rows[rows["landed_on"].isin(wanted)] for name, rows in self._landed.items()}
+        )
+
+
+@dataclass(frozen=True)
+class LandingFeed:
+    """A user's own files: nothing to write, only to find."""
+
+    settings: Settings
+    policies: Policies
+
+    @property
+    def home(self) -> Home:
+        """A landing folder grows, so its identity is its place."""
+        return Home("landing", "landing", False, f"files landed in {self.settings.landing}")
+
+    @property
+    def calendar(self) -> Calendar:
+        """Read off the dates of the customers files."""
+        days = [landed.day for landed in landed_files(self.settings.landing) if landed.table == "customers"]
+        return landed_calendar(days, self.policies.label.horizon)
+
+    def land(self, days: Iterable[date]) -> int:
+        """Nothing: the user lands the files."""
+        return 0
+
+
+def open_feed(name: str, settings: Settings, policies: Policies) -> FeedSource:
+    """The feed called `name`.
+
+    Raises:
+        FeedError: there is none of that name.
+    """
+    if name == "ibm":
+        return IbmFeed(settings, policies)
+    if name == "landing":
+        return LandingFeed(settings, policies)
+    raise FeedError(f"there is no feed {name!r}: choose one of {', '.join(FEEDS)}")

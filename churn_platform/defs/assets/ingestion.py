@@ -1,0 +1,98 @@
+"""Group ingestion: the feed lands the day's files, and every row passes the gate into the raw tables or into quarantine."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from churn_platform.contracts.tables import RAW_TABLES
+from churn_platform.defs.metadata import file_metadata, quarantine_metadata, raw_metadata
+from churn_platform.defs.resources import WAREHOUSE_POOL, PlatformResource, observation_days, partition_days
+
+GROUP = "ingestion"
+QUARANTINE = dg.AssetKey(["raw", "quarantine"])
+
+
+@dg.asset(
+    group_name=GROUP,
+    partitions_def=observation_days(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    kinds={"parquet"},
+)
+def landed_files(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The day's files in the landing folder, one per raw table: written by the replay, or dropped by you."""
+    installed = platform.open()
+    days = partition_days(context)
+    written = installed.feed.land(days)
+    return dg.MaterializeResult(metadata=file_metadata(installed, days, written))
+
+
+@dg.multi_asset(
+    specs=[
+        *(
+            dg.AssetSpec(
+                ["raw", table.name], deps=[landed_files], group_name=GROUP, description=table.about, kinds={"duckdb"}
+            )
+            for table in RAW_TABLES.values()
+        ),
+        dg.AssetSpec(
+            QUARANTINE,
+            deps=[landed_files],
+            group_name=GROUP,
+            kinds={"duckdb"},
+            description="Rows that broke a contract: raw content, the rule, the file's digest. received = accepted + quarantined.",
+        ),
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "customers_have_landed",
+            asset=dg.AssetKey(["raw", "customers"]),
+            blocking=True,
+            description="A day on which the calendar expects customers has at least one accepted row: zero is an error.",
+        ),
+        dg.AssetCheckSpec(
+            "every_row_is_accounted_for",
+            asset=QUARANTINE,
+            blocking=True,
+            description="received = accepted + quarantined, counted in the warehouse against the landed files.",
+        ),
+        dg.AssetCheckSpec(
+            "quarantined_share",
+            asset=QUARANTINE,
+            blocking=True,
+            description="The share of quarantined rows is within the policy (gates.data.max_quarantined_share).",
+        ),
+    ],
+    name="raw_tables",
+    partitions_def=observation_days(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool=WAREHOUSE_POOL,
+)
+def raw_tables(
+    context: dg.AssetExecutionContext, platform: PlatformResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    """Judge the landed rows by their contracts and replace the days in the warehouse, in one transaction."""
+    from churn_platform.adapters.landing_zone import read_landed
+    from churn_platform.feeds.account import ingestion_account
+    from churn_platform.feeds.quarantine import screen
+
+    installed = platform.open()
+    days = partition_days(context)
+    screened = [screen(RAW_TABLES[name], rows) for name, rows in read_landed(installed.settings.landing, days).items()]
+    installed.warehouse.replace_days(days, screened)
+    for part in screened:
+        yield dg.MaterializeResult(asset_key=["raw", part.table], metadata=raw_metadata(part))
+    yield dg.MaterializeResult(asset_key=QUARANTINE, metadata=quarantine_metadata(screened))
+    account = ingestion_account(
+        screened,
+        stored=installed.warehouse.stored_rows(days),
+        expected=[day for day in days if installed.calendar.expects_customers(day)],
+        max_quarantined_share=installed.policies.gates.data.max_quarantined_share,
+    )
+    for finding in account:
+        yield dg.AssetCheckResult(
+            asset_key=["raw", finding.table],
+            check_name=finding.check,
+            passed=finding.passed,
+            description=finding.reason,
+            metadata=dict(finding.figures),
+        )

@@ -1,0 +1,40 @@
+"""Group release: who is registered, what was decided, who is champion. The ops store is the truth; MLflow's alias mirrors it."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from churn_platform.defs import metadata as told
+from churn_platform.defs.assets.models import evaluation_report, model_package
+from churn_platform.defs.resources import PlatformResource
+
+GROUP = "release"
+
+
+@dg.asset(group_name=GROUP, deps=[model_package, evaluation_report], kinds={"mlflow"}, output_required=False)
+def registered_model(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """The package with its owners, tier and digests, if the recorded verdict of the evaluation gate is a pass."""
+    from churn_platform.flows.release import register
+
+    installed = platform.open()
+    handoffs = installed.handoffs(context.run_id)
+    registered = register(installed, {**handoffs.take("model_package"), **handoffs.take("evaluation_report")})
+    if registered.model is None:
+        context.log.warning(f"not registered: {'; '.join(registered.reasons)}")
+        return
+    handoffs.give("registered_model", registered.facts)
+    yield dg.MaterializeResult(metadata=told.registration_metadata(registered.model))
+
+
+@dg.asset(group_name=GROUP, deps=[registered_model], kinds={"python"}, output_required=False)
+def champion(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """Who is champion after the release decision: the registered model, or still the one before; nobody if it was blocked first."""
+    from churn_platform.flows.release import release
+
+    installed = platform.open()
+    handoffs = installed.handoffs(context.run_id)
+    released = release(installed, handoffs.take("registered_model"))
+    handoffs.give("champion", released.facts)
+    context.log.info(f"release decision: {released.decision.outcome}: {'; '.join(released.decision.reasons)}")
+    if released.champion is not None:
+        yield dg.MaterializeResult(metadata=told.champion_metadata(released))

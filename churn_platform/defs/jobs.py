@@ -1,0 +1,31 @@
+"""The jobs: history to learn from, a training, a day, and everything."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+INGESTION_AND_FEATURES = dg.AssetSelection.groups("ingestion", "features")
+TRAINING = dg.AssetSelection.groups("models", "release")
+SCORES = dg.AssetSelection.groups("scores")
+
+history_job = dg.define_asset_job(
+    "history", INGESTION_AND_FEATURES, description="Ingest days and compute their features, without scoring."
+)
+training_job = dg.define_asset_job(
+    "training",
+    TRAINING,
+    description="Train on the features that are there, judge, explain, register, decide on the release.",
+)
+day_job = dg.define_asset_job(
+    "day",
+    INGESTION_AND_FEATURES | SCORES,
+    description="A day from landing to published scores, with the present champion.",
+)
+scoring_job = dg.define_asset_job("scoring", SCORES, description="Score days whose features are there.")
+everything_job = dg.define_asset_job(
+    "everything",
+    INGESTION_AND_FEATURES | TRAINING | SCORES,
+    description="The whole graph over a range of days: ingest, features, train, release, score the live days.",
+)
+
+JOBS = [history_job, training_job, day_job, scoring_job, everything_job]

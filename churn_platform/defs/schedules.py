@@ -1,0 +1,38 @@
+"""The daily schedule of the policy: at that time, the day of the tick is ingested and scored."""
+
+from datetime import date
+
+import dagster as dg
+
+from churn_platform.defs.jobs import day_job
+from churn_platform.defs.resources import installed_platform, observation_days
+
+_AT = installed_platform().policies.batch.at
+
+
+@dg.schedule(
+    job=day_job,
+    cron_schedule=f"{_AT.minute} {_AT.hour} * * *",
+    execution_timezone="UTC",
+    name="daily_batch",
+    description="Ingest and score the day, at the policy's time (batch.at).",
+)
+def daily_batch(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """One run per day; a day that the feed does not have is skipped with its reason."""
+    day = context.scheduled_execution_time.date()
+    return run_for(day)
+
+
+def run_for(day: date) -> dg.RunRequest | dg.SkipReason:
+    """The run of `day`, or why there is none."""
+    keys = observation_days().get_partition_keys()
+    if day.isoformat() in keys:
+        timeout = installed_platform().policies.batch.timeout
+        tags = {"dagster/max_runtime": str(int(timeout.total_seconds()))}
+        return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat(), tags=tags)
+    return dg.SkipReason(
+        f"the feed {installed_platform().feed_name!r} has no day {day}: its days are {keys[0]} to {keys[-1]}"
+    )
+
+
+SCHEDULES = [daily_batch]

@@ -1,0 +1,229 @@
+"""From a model package to a champion: registration, the deployment gate, the release decision, compare-and-swap, the mirror.
+
+What belongs here: carrying decisions out and recording them. What does not: deciding (`promotion.py`, `evaluation/gate`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from churn_platform.adapters.platform import ACTOR, Platform
+from churn_platform.evaluation.gate import GateDecision, Incumbent, deployment_gate
+from churn_platform.promotion import ReleaseDecision, first_release_decision
+
+if TYPE_CHECKING:
+    from churn_platform.adapters.ops_store.records import Champion, RegisteredModel
+
+Facts = dict[str, Any]
+CHAMPION_ALIAS = "champion"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered model, or why it was not."""
+
+    model: RegisteredModel | None
+    reasons: tuple[str, ...]
+    facts: Facts
+
+
+def register(platform: Platform, before: Mapping[str, Any]) -> Registered:
+    """Register the package in the ops store and in MLflow, if the recorded verdict of the evaluation gate is a pass.
+
+    A refusal is recorded as a decision, so that every rejected model keeps its record.
+    """
+    from churn_platform.adapters.code import code_digest, code_revision
+    from churn_platform.governance.registration import Registration
+
+    gate = _recorded_gate(platform, f"candidate:{before['candidate']}", "evaluation")
+    digest, policies = str(before["package"]), platform.policies
+    if gate is None or not gate.passed:
+        reasons = gate.reasons if gate is not None else ("the evaluation gate has no recorded verdict",)
+        platform.ops.record_decision(
+            "registration",
+            f"package:{digest}",
+            "rejected",
+            reasons,
+            {"package": digest},
+            actor=ACTOR,
+            at=platform.now(),
+        )
+        return Registered(None, reasons, dict(before))
+    metrics = _headline(platform, before)
+    registration = Registration(
+        model_name=policies.governance.model,
+        package_digest=digest,
+        feature_set=before["feature_set"],
+        training_data_digest=before["training_set"],
+        policy_digest=policies.digest,
+        code_revision=code_revision(),
+        code_digest=code_digest(),
+        business_owner=policies.governance.business_owner,
+        ml_owner=policies.governance.ml_owner,
+        risk_tier=policies.governance.risk_tier,
+        as_of=_date(before["as_of"]),
+        feed=platform.home.feed,
+        simulated=platform.home.simulated,
+        metrics=metrics,
+    )
+    model = platform.ops.register_model(registration, actor=ACTOR, at=platform.now())
+    inputs = {"package": digest, "candidate": before["candidate"], "policy": policies.digest}
+    platform.ops.record_verdict(model.version, gate, inputs, actor=ACTOR, at=platform.now())
+    _track(platform, model, before, metrics)
+    return Registered(model, (), {**before, "version": model.version})
+
+
+@dataclass(frozen=True)
+class Released:
+    """The release decision, and who is champion after it."""
+
+    decision: ReleaseDecision
+    gate: GateDecision
+    champion: Champion | None
+    changed: bool
+    facts: Facts
+
+
+def release(platform: Platform, before: Mapping[str, Any]) -> Released:
+    """Decide on a registered model and carry the decision out: promote, or keep who is champion.
+
+    The package is verified just now; the champion is swapped only if it still is who the decision saw.
+
+    Raises:
+        PromotionConflict: somebody else changed the champion in between; nothing was changed.
+    """
+    version, ops, policies = str(before["version"]), platform.ops, platform.policies
+    present = ops.champion(policies.governance.model)
+    evaluation = _recorded_gate(platform, version, "evaluation")
+    gate = deployment_gate(
+        package_verified=_package_verifies(platform, str(before["package"])),
+        business_owner=policies.governance.business_owner,
+        ml_owner=policies.governance.ml_owner,
+        risk_tier=policies.governance.risk_tier,
+        approvals=0,
+        evaluation=evaluation,
+        incumbent=None if present is None or present.version == version else _incomparable(present.version),
+        policy=policies.gates.deployment,
+    )
+    inputs = {
+        "package": before["package"],
+        "policy": policies.digest,
+        "incumbent": present.version if present else None,
+    }
+    ops.record_verdict(version, gate, inputs, actor=ACTOR, at=platform.now())
+    if present is not None and present.version == version:
+        decision = ReleaseDecision(
+            "release", (f"{version} is champion already: the same inputs gave the same package",)
+        )
+        _mirror(platform, version)
+        return Released(decision, gate, present, False, {**before, "champion": version})
+    decision = _decide(evaluation, gate, present)
+    ops.record_decision(
+        "release",
+        version,
+        decision.outcome,
+        decision.reasons,
+        {"package": before["package"]},
+        actor=ACTOR,
+        at=platform.now(),
+    )
+    if decision.outcome != "release":
+        return Released(decision, gate, present, False, dict(before))
+    evidence = {"package": before["package"], "gate_verdicts": ["evaluation", "deployment"], "policy": policies.digest}
+    champion = ops.promote(version, None, decision.reasons[0], evidence, actor=ACTOR, at=platform.now())
+    _mirror(platform, version)
+    return Released(decision, gate, champion, True, {**before, "champion": version})
+
+
+def _decide(evaluation: GateDecision | None, gate: GateDecision, present: Champion | None) -> ReleaseDecision:
+    """With a champion in place the deployment gate cannot pass before both were compared: that is `needs_comparison`."""
+    if present is not None and evaluation is not None and evaluation.passed:
+        others = [check for check in gate.checks if check.name != "incumbent"]
+        if others and all(check.verdict == "pass" for check in others):
+            reason = f"{present.version} is champion and stays: a successor must first win on the same holdout rows"
+            return ReleaseDecision("needs_comparison", (reason,))
+    return first_release_decision(evaluation, gate, present.version if present else None)
+
+
+def _incomparable(version: str) -> Incumbent:
+    from churn_platform.evaluation.estimate import Estimate
+
+    nothing = Estimate(float("nan"), float("nan"), float("nan"), 0.95, "not compared", 0)
+    return Incumbent(version, nothing)
+
+
+def _mirror(platform: Platform, version: str) -> None:
+    """Put MLflow's alias where the ops store's champion is."""
+    platform.registry.mirror_alias(CHAMPION_ALIAS, version)
+
+
+def _package_verifies(platform: Platform, digest: str) -> bool:
+    from churn_platform.adapters.packages import PackageError, read_package
+
+    try:
+        read_package(platform.settings.packages, digest, platform.signer.verifier)
+    except PackageError:
+        return False
+    return True
+
+
+def _recorded_gate(platform: Platform, subject: str, gate: str) -> GateDecision | None:
+    """The last recorded decision of a gate on `subject`, judged anew from its checks; None if there is none."""
+    recorded = [verdict for verdict in platform.ops.verdicts(subject) if verdict.gate == gate]
+    if not recorded:
+        return None
+    last = recorded[-1]
+    return GateDecision.from_dict(
+        {"gate": last.gate, "verdict": last.verdict, "checks": [dict(check) for check in last.checks]}
+    )
+
+
+def _headline(platform: Platform, before: Mapping[str, Any]) -> dict[str, float]:
+    from churn_platform.evaluation.evaluation import Evaluation
+
+    path = platform.settings.home / "evaluations" / str(before["candidate"]) / "evaluation.json"
+    evaluation = Evaluation.from_dict(json.loads(path.read_text()))
+    metrics = {name: estimate.value for name, estimate in evaluation.metrics.items()}
+    auc = evaluation.metrics["auc"]
+    return {**metrics, "auc_low": auc.low, "auc_high": auc.high, "holdout_rows": evaluation.rows}
+
+
+def _track(platform: Platform, model: RegisteredModel, before: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    """MLflow's record of a newly registered model; a model that is there already is left as it is."""
+    from churn_platform.training.model import TrainedModel
+
+    registry = platform.registry
+    package = platform.settings.packages / model.package_digest
+    if registry.has(model.version):
+        return
+    trained = TrainedModel.from_files({path.name: path.read_bytes() for path in package.glob("*.json")})
+    registration = model.registration
+    tags = {
+        "business_owner": registration.business_owner,
+        "ml_owner": registration.ml_owner,
+        "risk_tier": registration.risk_tier,
+        "package_digest": model.package_digest,
+        "training_data_digest": registration.training_data_digest,
+        "policy_digest": registration.policy_digest,
+        "code_revision": registration.code_revision,
+        "feature_set": registration.feature_set,
+        "feed": registration.feed,
+        "simulated": str(registration.simulated).lower(),
+    }
+    run_id = registry.log_training(
+        name=model.version,
+        params={**trained.record.params, "rounds": trained.record.rounds, "seed": trained.record.seed},
+        metrics=metrics,
+        tags=tags,
+        artifacts={"evaluation": package / "evaluation.json"},
+    )
+    registry.register(version=model.version, package=package, run_id=run_id, tags=tags)
+
+
+def _date(text: str) -> Any:
+    from datetime import date
+
+    return date.fromisoformat(text)

@@ -1,0 +1,174 @@
+"""From the champion's package and a day's features to published scores.
+
+What belongs here: loading the verified champion, scoring each day, publishing it. What does not: what a score row is (`scoring.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from churn_platform.adapters.platform import Platform
+from churn_platform.contracts.features import FEATURE_SETS
+from churn_platform.scoring import Provenance, ScoringError, score_rows
+
+if TYPE_CHECKING:
+    from churn_platform.adapters.snapshots import Snapshot
+    from churn_platform.training.candidate import ModelPackage
+
+DATASET = "daily_scores"
+
+
+class NoChampionError(LookupError):
+    """Nothing can be scored: no model has been released in this home."""
+
+
+@dataclass(frozen=True)
+class ScoredDay:
+    """One published day: what was published, the largest gap between reasons and margin, observed customers without features."""
+
+    day: date
+    scores: pd.DataFrame
+    snapshot: Snapshot
+    gap: float
+
+
+@dataclass(frozen=True)
+class ScoredDays:
+    """The days of one scoring run, and why other days were passed over."""
+
+    version: str
+    scored: tuple[ScoredDay, ...]
+    passed_over: dict[str, str]
+    bound: float
+
+    @property
+    def rows(self) -> int:
+        """Customers scored."""
+        return sum(len(day.scores) for day in self.scored)
+
+    @property
+    def gap(self) -> float:
+        """The largest gap over all days; 0 where no day was scored."""
+        return max((day.gap for day in self.scored), default=0.0)
+
+    def frame(self) -> pd.DataFrame:
+        """All scores of the run."""
+        return pd.concat([day.scores for day in self.scored], ignore_index=True)
+
+
+def champion_package(platform: Platform) -> tuple[str, ModelPackage]:
+    """The champion's version and its verified package.
+
+    Raises:
+        NoChampionError: no champion yet. PackageError: the package is damaged.
+    """
+    from churn_platform.adapters.packages import read_package
+    from churn_platform.training.candidate import ModelPackage
+
+    champion = platform.ops.champion(platform.policies.governance.model)
+    if champion is None:
+        raise NoChampionError(
+            "no champion has been released in this home yet: run `churn run`, or `churn train`, first"
+        )
+    digest = platform.ops.model(champion.version).package_digest
+    files = read_package(platform.settings.packages, digest, platform.signer.verifier)
+    return champion.version, ModelPackage.from_files(digest, files)
+
+
+def score_days(platform: Platform, days: Sequence[date]) -> ScoredDays:
+    """Score and publish `days` with the champion; running again publishes the same contents, so nothing changes.
+
+    Days on which the calendar expects no customers, and days that lie in the champion's own training window, are passed over with
+    the reason.
+
+    Raises:
+        NoChampionError, PackageError: no usable champion.
+        ScoringError: an expected day has no feature rows, or no day of the run can be scored.
+    """
+    version, package = champion_package(platform)
+    calendar = platform.calendar
+    passed_over: dict[str, str] = {}
+    wanted = []
+    for day in days:
+        if not calendar.expects_customers(day):
+            passed_over[day.isoformat()] = "the calendar expects no customers on this day"
+        elif day < calendar.live_from:
+            passed_over[day.isoformat()] = (
+                f"history: the model may have been trained on it; live days begin on {calendar.live_from}"
+            )
+        else:
+            wanted.append(day)
+    if not wanted:
+        why = "; ".join(f"{day}: {reason}" for day, reason in list(passed_over.items())[:3])
+        raise ScoringError(f"there is no day to score: {why}")
+    scored = tuple(
+        _score_day(platform, version, package, day, rows) for day, rows in _features_by_day(platform, package, wanted)
+    )
+    return ScoredDays(version, scored, passed_over, platform.policies.gates.evaluation.max_contribution_gap)
+
+
+def _features_by_day(
+    platform: Platform, package: ModelPackage, days: Sequence[date]
+) -> list[tuple[date, pd.DataFrame]]:
+    feature_set = FEATURE_SETS[package.model.feature_set]
+    rows = platform.warehouse.features(feature_set, min(days), max(days))
+    by_day = {pd.Timestamp(day).date(): part for day, part in rows.groupby("observation_date", sort=True)}
+    absent = [day for day in days if day not in by_day]
+    if absent:
+        raise ScoringError(
+            f"{absent[0]} has no feature rows in {feature_set.table}, though the calendar expects customers: "
+            f"zero rows is an error, not a quiet day; run `churn day {absent[0]}`"
+        )
+    return [(day, by_day[day].reset_index(drop=True)) for day in days]
+
+
+def _score_day(platform: Platform, version: str, package: ModelPackage, day: date, rows: pd.DataFrame) -> ScoredDay:
+    from churn_platform.adapters.snapshots import publish
+    from churn_platform.evaluation.holdout import explain
+    from churn_platform.explanation.contributions import check_sum
+    from churn_platform.explanation.reasons import reasons_json
+
+    model, policies = package.model, platform.policies
+    explained = explain(model, rows)
+    gap = check_sum(explained, policies.gates.evaluation.max_contribution_gap)
+    scores = score_rows(
+        rows,
+        features=model.feature_names,
+        margin=explained.margin,
+        base_margin=explained.base,
+        reasons=reasons_json(explained, rows, FEATURE_SETS[model.feature_set], policies.scoring.reasons),
+        cuts=package.reference.decile_cuts,
+        policy=policies.scoring,
+        provenance=Provenance(version, package.digest, model.feature_set, platform.home.feed, platform.home.simulated),
+    )
+    about = {
+        "model_version": version,
+        "package": package.digest,
+        "feed": platform.home.feed,
+        "simulated": platform.home.simulated,
+        "policy": policies.digest,
+    }
+    return ScoredDay(
+        day, scores, publish(platform.settings.published, DATASET, day.isoformat(), scores, about, platform.now()), gap
+    )
+
+
+def most_at_risk(scores: pd.DataFrame, customers: int = 10) -> list[dict[str, object]]:
+    """The `customers` highest scores with their reasons read from JSON, the riskiest first (ties by id)."""
+    ordered = scores.sort_values(["probability", "customer_id"], ascending=[False, True], kind="stable").head(customers)
+    return [
+        {
+            "customer_id": row.customer_id,
+            "observation_date": pd.Timestamp(row.observation_date).date().isoformat(),
+            "probability": float(row.probability),
+            "band": row.band,
+            "reasons": [reason["text"] for reason in json.loads(row.reasons)],
+        }
+        for row in ordered.itertuples()
+    ]
