@@ -86,7 +86,7 @@ class GovernancePolicy(Block):
     ml_owner: Word
     risk_tier: RiskTier
     approvers: ApproversByTier
-    never_approve: Annotated[tuple[Literal["requester", "service", "agent"], ...], Field(min_length=3)]
+    never_approve: tuple[Literal["requester", "service", "agent"], ...]
     approval_expires_after: Span
     retirement: RetirementPolicy
     exceptions: tuple[ExceptionPolicy, ...]

@@ -117,7 +117,9 @@ def _step(inside: Any, part: str | int, path: str) -> Any:
         return inside[part]
     if isinstance(inside, Named) and part in inside:
         return inside[str(part)]
-    if isinstance(inside, Block) and part in shapes_of(type(inside)) and part != REASONS:
+    if isinstance(inside, Policies) and part == REASONS:
+        raise UnknownPolicyPathError("the reasons are no policy: ask for the reason of one")
+    if isinstance(inside, Block) and part in shapes_of(type(inside)):
         return getattr(inside, str(part))
     raise UnknownPolicyPathError(f"there is no policy {path!r}: nothing is called {part!r} there")
 

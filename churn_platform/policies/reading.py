@@ -17,7 +17,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from churn_platform.policies.between import contradictions_between
-from churn_platform.policies.document import BLOCKS, SHAPES, Policies
+from churn_platform.policies.document import SHAPES, Policies
 from churn_platform.policies.errors import PolicyError, PolicyProblem
 from churn_platform.policies.quantities import Block, Contradiction
 from churn_platform.policies.scalars import ScalarRefusedError, read_duration, read_scalar

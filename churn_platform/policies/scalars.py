@@ -1,7 +1,7 @@
 """One scalar of the file, read by the type that its field wants and not by YAML's own guesses.
 
-So `06:00` is a time and not 360, `1e-4` a number and not text, `010` refused and not 8; in quotes, all is text.
-What belongs here: text to value, or a refusal with its reason. What does not: lines, paths, bounds (the models hold those).
+So `06:00` is a time and not 360, `1e-4` a number and not text, `010` refused and not 8; a quoted number is text.
+What belongs here: text to value, or a refusal and why. What does not: lines, paths, bounds (the models hold those).
 """
 
 from __future__ import annotations
