@@ -1,0 +1,327 @@
+"""The command line: `churn run`, `day`, `train`, `score`, `status`, `report`, `dev`, `setup`.
+
+What belongs here: words and progress for people, one JSON object for machines, exit codes. What does not: any work (jobs and flows).
+The outermost door: it drives the same Dagster jobs that the UI and the schedule run.
+
+Exit codes: 0 all well; 1 a run or a check failed; 2 the call or the home is wrong; 3 nothing has been done yet that could be shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from churn_platform.adapters.platform import Platform
+    from churn_platform.defs.launch import Launcher
+
+FAILED, WRONG_CALL, NOTHING_YET = 1, 2, 3
+
+app = typer.Typer(
+    name="churn",
+    help="A telco's churn model, kept healthy: from raw data to daily scores with reasons.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+Feed = Annotated[
+    str | None, typer.Option("--feed", help="ibm, world or landing; default: what this home holds, else ibm.")
+]
+
+
+def main() -> None:
+    """Entry point: turns every expected error into one line on stderr and an exit code."""
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        app()
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        print(f"churn: {error}", file=sys.stderr)  # noqa: T201 (the command line's own word)
+        sys.exit(code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """The exit code of an error that a person can do something about; None for a bug, which keeps its traceback."""
+    from churn_platform.adapters.feed_source import FeedError
+    from churn_platform.adapters.home import HomeError
+    from churn_platform.adapters.landing_zone import LandingError
+    from churn_platform.adapters.warehouse import WarehouseError
+    from churn_platform.feeds.calendar import CalendarError
+    from churn_platform.policies import PolicyError
+    from churn_platform.settings import SettingsError
+
+    if isinstance(error, FeedError | HomeError | LandingError | CalendarError | PolicyError | SettingsError):
+        return WRONG_CALL
+    if isinstance(error, WarehouseError):
+        return FAILED
+    launch = sys.modules.get("churn_platform.defs.launch")
+    if launch is not None and isinstance(error, launch.RunFailedError):
+        return FAILED
+    return None
+
+
+@app.command()
+def run(feed: Feed = None, as_json: Json = False) -> None:
+    """The main job: ingest, features, train, evaluate, explain, release, and score the live days."""
+    from churn_platform.cli.text import main_job_lines
+    from churn_platform.flows.summary import main_job_summary
+
+    began = time.perf_counter()
+    with _launcher(feed, as_json) as launcher:
+        platform = launcher.platform
+        _say(as_json, f"feed {platform.home.feed}: {platform.home.note}")
+        calendar = platform.calendar
+        history_end = min(calendar.training_as_of, calendar.last_day)
+        launcher.run("history", (calendar.first_day, history_end))
+        launcher.run("training")
+        launcher.run("day", (calendar.live_from, calendar.live_end))
+    summary = main_job_summary(platform, launcher.seconds_by_stage(), time.perf_counter() - began)
+    _answer(as_json, summary, main_job_lines)
+
+
+@app.command()
+def day(
+    when: Annotated[str, typer.Argument(metavar="DATE", help="observation date, as 2026-06-01")], as_json: Json = False
+) -> None:
+    """One day from landing to published scores, with the present champion."""
+    from churn_platform.cli.text import day_lines
+    from churn_platform.flows.summary import day_summary
+
+    chosen = _date(when)
+    began = time.perf_counter()
+    with _launcher(None, as_json) as launcher:
+        _known_day(launcher.platform, chosen)
+        expects = (
+            launcher.platform.calendar.expects_customers(chosen) and chosen >= launcher.platform.calendar.live_from
+        )
+        launcher.run("day" if expects else "history", (chosen, chosen))
+    summary = day_summary(launcher.platform, chosen, launcher.seconds_by_stage(), time.perf_counter() - began)
+    _answer(as_json, summary, day_lines)
+
+
+@app.command()
+def train(
+    feature_set: Annotated[str, typer.Option(help="v1 or v2; default: the policy's.")] = "",
+    as_of: Annotated[str, typer.Option(help="Train as on this day; default: the calendar's training day.")] = "",
+    cv: Annotated[
+        bool, typer.Option("--cv", help="Cross-validate the whole recipe over all rows; releases nothing.")
+    ] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of --cv.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed that deals the folds of --cv.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train, judge, explain, register and decide on the release; or `--cv`: measure the recipe."""
+    from churn_platform.cli.text import cross_validation_lines, training_lines
+    from churn_platform.flows.summary import cross_validation_summary, training_summary
+
+    if as_of:
+        _date(as_of)
+    began = time.perf_counter()
+    with _launcher(None, as_json) as launcher:
+        platform = launcher.platform
+        _prepare_features(launcher)
+        if cv:
+            with _progress(as_json, folds) as advance:
+                result = cross_validation_summary(platform, feature_set, folds, seed, advance)
+        else:
+            launcher.run("training", config={"training_set": {"feature_set": feature_set, "as_of": as_of}})
+    if cv:
+        _answer(as_json, result, cross_validation_lines)
+        return
+    _answer(
+        as_json, training_summary(platform, launcher.seconds_by_stage(), time.perf_counter() - began), training_lines
+    )
+
+
+@app.command()
+def score(
+    when: Annotated[str, typer.Argument(metavar="DATE", help="observation date, as 2026-06-01")], as_json: Json = False
+) -> None:
+    """Score a day whose features are there, and publish it; running again changes nothing."""
+    from churn_platform.cli.text import day_lines
+    from churn_platform.flows.summary import day_summary
+
+    chosen = _date(when)
+    began = time.perf_counter()
+    with _launcher(None, as_json) as launcher:
+        _known_day(launcher.platform, chosen)
+        launcher.run("scoring", (chosen, chosen))
+    summary = day_summary(launcher.platform, chosen, launcher.seconds_by_stage(), time.perf_counter() - began)
+    _answer(as_json, summary, day_lines)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """What this home holds: feed, champion, published days, ledger."""
+    from churn_platform.cli.text import status_lines
+    from churn_platform.flows.summary import status_summary
+
+    platform = _platform(None)
+    summary = status_summary(platform)
+    _answer(as_json, summary, status_lines)
+    if summary["feed"] is None:
+        raise typer.Exit(NOTHING_YET)
+
+
+@app.command()
+def report(as_json: Json = False) -> None:
+    """Where the champion's evaluation report is."""
+    from churn_platform.cli.text import report_lines
+    from churn_platform.flows.summary import report_summary
+
+    summary = report_summary(_platform(None))
+    _answer(as_json, summary, report_lines)
+    if summary["report"] is None:
+        raise typer.Exit(NOTHING_YET)
+
+
+@app.command()
+def setup() -> None:
+    """Prepare this checkout and home: parse the dbt project, create the databases."""
+    from churn_platform.adapters.dbt import prepare_manifest
+    from churn_platform.defs.instance import prepare_dagster_home
+
+    platform = _platform(None)
+    prepare_manifest(platform.settings)
+    platform.registry.prepare()
+    platform.ops.close()
+    prepare_dagster_home(platform.settings)
+    print(f"ready: state lives in {platform.settings.home}", file=sys.stderr)  # noqa: T201
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI on loopback.")] = 3000) -> None:
+    """Start the Dagster UI and daemon on loopback, on this home."""
+    from churn_platform.adapters.dbt import prepare_manifest
+    from churn_platform.defs.event_log import BATCH_SIZE
+    from churn_platform.defs.instance import prepare_dagster_home
+
+    platform = _platform(None)
+    prepare_manifest(platform.settings)
+    home = prepare_dagster_home(platform.settings)
+    workspace = platform.settings.project_root / "workspace.yaml"
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "CHURN_HOME": str(platform.settings.home),
+        "DAGSTER_EVENT_BATCH_SIZE": str(BATCH_SIZE),
+        # `dg` is another project layout; this workspace is `dagster dev`'s
+        "PYTHONWARNINGS": "ignore::UserWarning:dagster",
+    }
+    print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups", file=sys.stderr)  # noqa: T201
+    arguments = ["dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
+    os.chdir(platform.settings.project_root)
+    os.execve(os.path.join(os.path.dirname(sys.executable), "dagster"), arguments, environment)  # noqa: S606 (our own environment's dagster)
+
+
+def _platform(feed: str | None) -> Platform:
+    from churn_platform.adapters.platform import open_platform
+
+    if feed is not None:
+        os.environ["CHURN_FEED"] = feed
+    return open_platform(feed)
+
+
+@contextmanager
+def _launcher(feed: str | None, as_json: bool) -> Iterator[Launcher]:
+    """A launcher whose steps move one progress line on stderr; silent with --json or where nobody looks."""
+    platform = _platform(feed)
+    _ = platform.home  # refuse the wrong home before anything heavy is imported
+    from churn_platform.defs.launch import STAGES, Launcher
+
+    if as_json or not sys.stderr.isatty():
+        steps: Callable[[str, str], None] | None = None
+        if not as_json:
+
+            def steps(step: str, state: str) -> None:
+                if state != "started":
+                    _say(False, f"  {STAGES.get(step, step):<9} {step} {state}")
+
+        yield Launcher(platform, steps)
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)
+    ) as progress:
+        tasks: dict[str, Any] = {}
+
+        def moved(step: str, state: str) -> None:
+            if state == "started":
+                tasks[step] = progress.add_task(f"{STAGES.get(step, step)}: {step}", total=1)
+            elif step in tasks:
+                progress.update(tasks[step], completed=1, description=f"{STAGES.get(step, step)}: {step} {state}")
+                progress.stop_task(tasks[step])
+
+        yield Launcher(platform, moved)
+
+
+@contextmanager
+def _progress(as_json: bool, total: int) -> Iterator[Callable[[int, int, float], None]]:
+    """A bar for folds."""
+    if as_json or not sys.stderr.isatty():
+        yield lambda number, of, auc: _say(as_json, f"  fold {number} of {of}: AUC {auc:.4f}")
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("cross-validating", total=total)
+
+        def advance(number: int, of: int, auc: float) -> None:
+            progress.update(task, completed=number, description=f"fold {number} of {of}: AUC {auc:.4f}")
+
+        yield advance
+
+
+def _prepare_features(launcher: Launcher) -> None:
+    """Ingest the history first if this home has no features yet."""
+    platform = launcher.platform
+    if not platform.warehouse.has_features():
+        launcher.run("history", (platform.calendar.first_day, platform.calendar.training_as_of))
+
+
+def _known_day(platform: Platform, chosen: date) -> None:
+    calendar = platform.calendar
+    if not calendar.first_day <= chosen <= calendar.last_day:
+        raise typer.BadParameter(
+            f"{chosen} is not a day of the feed: its days are {calendar.first_day} to {calendar.last_day}"
+        )
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date: write it as 2026-06-01") from None
+
+
+def _say(as_json: bool, line: str) -> None:
+    if not as_json:
+        print(line, file=sys.stderr)  # noqa: T201
+
+
+def _answer(as_json: bool, summary: dict[str, Any], lines: Callable[[dict[str, Any]], Any]) -> None:
+    """Print the summary: as one JSON object, or as text for people."""
+    if as_json:
+        print(json.dumps(summary, default=str))  # noqa: T201
+        return
+    from rich.console import Console
+
+    console = Console(soft_wrap=False)
+    for line in lines(summary):
+        console.print(line)
