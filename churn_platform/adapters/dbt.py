@@ -157,6 +157,7 @@ def build(
     *,
     select: str | None = None,
     horizon_days: int = 30,
+    expect_observations: bool = True,
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> DbtBuild:
     """Build models and run their data tests for the observation dates first..last.
@@ -166,6 +167,7 @@ def build(
         first, last: inclusive range of observation_date.
         select: dbt selection; None builds everything.
         horizon_days: the label horizon.
+        expect_observations: whether zero observations in the range are an error.
         on_event: called with each dbt event as a dict, while dbt runs.
 
     Returns:
@@ -178,7 +180,14 @@ def build(
             on_event(msg_to_dict(message))
 
     settings.dbt_runs.mkdir(parents=True, exist_ok=True)
-    variables = f'{{"from_date": "{first}", "to_date": "{last}", "label_horizon_days": {horizon_days}}}'
+    variables = json.dumps(
+        {
+            "from_date": first.isoformat(),
+            "to_date": last.isoformat(),
+            "label_horizon_days": horizon_days,
+            "expect_observations": expect_observations,
+        }
+    )
     arguments = [
         "build",
         "--vars",

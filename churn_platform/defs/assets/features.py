@@ -1,6 +1,6 @@
 """Group features: the dbt project, from the raw tables to the feature tables as known on each observation date."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from queue import SimpleQueue
 from threading import Thread
@@ -45,7 +45,7 @@ POINT_IN_TIME = "intermediate marts"
 def staging_views(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[Any]:
     """Staging: cleaned and versioned views of the raw tables; no rows of their own, so no partitions."""
     installed = platform.open()
-    yield from _dbt_events(context, installed, installed.calendar.first_day, installed.calendar.last_day, STAGING)
+    yield from _dbt_events(context, installed, installed.calendar.days, STAGING)
 
 
 @dbt_assets(
@@ -59,22 +59,27 @@ def staging_views(context: dg.AssetExecutionContext, platform: PlatformResource)
 )
 def feature_tables(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[Any]:
     """`dbt build` over the run's observation dates; its tests are this asset's checks, and a failed one stops the run."""
-    days = partition_days(context)
-    yield from _dbt_events(context, platform.open(), min(days), max(days), POINT_IN_TIME)
+    yield from _dbt_events(context, platform.open(), partition_days(context), POINT_IN_TIME)
 
 
 def _dbt_events(
-    context: dg.AssetExecutionContext, installed: Platform, first: date, last: date, select: str
+    context: dg.AssetExecutionContext, installed: Platform, days: Sequence[date], select: str
 ) -> Iterator[Any]:
     """Run dbt in a thread and yield its events as Dagster's while they come; a failed node fails the step."""
     events: SimpleQueue[dict[str, Any] | dbt.DbtBuild | BaseException] = SimpleQueue()
-    horizon = installed.policies.label.horizon.days
 
     def work() -> None:
         try:
-            events.put(
-                dbt.build(installed.settings, first, last, select=select, horizon_days=horizon, on_event=events.put)
+            build = dbt.build(
+                installed.settings,
+                min(days),
+                max(days),
+                select=select,
+                horizon_days=installed.policies.label.horizon.days,
+                expect_observations=any(installed.calendar.expects_customers(day) for day in days),
+                on_event=events.put,
             )
+            events.put(build)
         except BaseException as error:  # handed over to the step, which raises it
             events.put(error)
 
