@@ -18,6 +18,8 @@ from churn_platform.adapters.file_lock import exclusive
 from churn_platform.adapters.ops_store.errors import OpsStoreError, SchemaMismatch
 from churn_platform.adapters.ops_store.tables import SCHEMA_VERSION, VERSION_TABLE
 
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
 # A writer holds the lock for milliseconds; half a minute is a stuck machine, not a queue.
 BUSY_SECONDS = 30
 # PostgreSQL advisory locks are numbers: this one is ours by its name.
@@ -104,20 +106,27 @@ def migrate(engine: sa.Engine) -> None:
 
 
 def _upgrade(connection: sa.Connection, found: str | None) -> None:
-    from alembic import command
+    """Run the steps from `found` to the newest, in the transaction that is open: a killed migration leaves nothing."""
     from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
-    config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+    known = sorted(script.revision for script in scripts.walk_revisions())
     if found is not None and found not in known:
         raise SchemaMismatch(
-            f"the ops store is at schema {found}, and this version of the platform knows {', '.join(sorted(known))}: "
+            f"the ops store is at schema {found}, and this version of the platform knows {', '.join(known)}: "
             "a newer version has migrated it. Run that version, or restore the backup taken before."
         )
-    command.upgrade(config, "head")
+    # Its own version table: other tools migrate in the same PostgreSQL under alembic's default name.
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    with Operations.context(context):
+        for step in reversed([*scripts.iterate_revisions("head", found or "base")]):
+            step.module.upgrade()
+    context.stamp(scripts, "head")
 
 
 def _wal_lock(engine: sa.Engine) -> Any:

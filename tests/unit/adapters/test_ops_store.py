@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sqlite3
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -24,6 +25,7 @@ from churn_platform.adapters.ops_store import (
     ledger,
     tables,
 )
+from churn_platform.evaluation.gate.decision import GateDecision, at_least, decide
 from churn_platform.governance.ledger import LedgerError
 from churn_platform.governance.registration import Registration
 
@@ -236,6 +238,15 @@ def test_a_failure_is_recorded_whatever_strange_number_it_saw(
     assert ops_store.verify_ledger().verdict == "pass"
 
 
+def test_the_evaluation_gates_own_decision_reads_back_as_it_was_taken(ops_store: OpsStore) -> None:
+    checks = [at_least("auc", float("nan"), 0.8, "ROC AUC"), at_least("lift", 2.4, 1.8, "lift")]
+    taken = decide("evaluation", checks)
+    recorded = ops_store.record_verdict("churn-1", taken, {"data": "a"}, **BY)
+    assert recorded.verdict == "fail"
+    form = {"gate": recorded.gate, "verdict": recorded.verdict, "checks": [dict(check) for check in recorded.checks]}
+    assert GateDecision.from_dict(form) == taken
+
+
 def test_a_re_run_does_not_record_its_verdict_twice_but_a_verdict_that_changed_back_is_news(
     ops_store: OpsStore,
 ) -> None:
@@ -382,7 +393,7 @@ def test_the_schema_version_is_the_newest_migration() -> None:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(database.__file__).parents[1] / "migrations"))
+    config.set_main_option("script_location", str(database.MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [tables.SCHEMA_VERSION]
 
 
@@ -400,6 +411,28 @@ def test_an_existing_store_opens_without_migrating_and_keeps_its_state(
         assert [model.version for model in store.models()] == ["churn-1"]
         store.close()
     assert min(seconds) < 0.05
+
+
+def test_a_store_of_an_older_platform_takes_the_steps_it_lacks_and_keeps_its_state(
+    ops_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ops_database.open() as store:
+        store.register_model(registration(), **BY)
+    migrations = tmp_path / "migrations"
+    shutil.copytree(database.MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    (migrations / "versions" / "r0002_notes.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+        "def upgrade():\n    op.create_table('notes', sa.Column('note', sa.Text))\n"
+    )
+    monkeypatch.setattr(database, "MIGRATIONS", migrations)
+    monkeypatch.setattr(database, "SCHEMA_VERSION", "0002")
+    for _ in range(2):
+        with ops_database.open() as store:
+            assert [model.version for model in store.models()] == ["churn-1"]
+            assert store.verify_ledger().verdict == "pass"
+            with store._engine.connect() as connection:
+                assert connection.execute(sa.text("SELECT count(*) FROM notes")).scalar_one() == 0
+                assert database.schema_version(connection) == "0002"
 
 
 def test_a_store_of_a_newer_platform_is_refused(ops_database: Any) -> None:
