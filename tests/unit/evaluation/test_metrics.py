@@ -22,7 +22,7 @@ from churn_platform.evaluation.metrics import (
 )
 from churn_platform.evaluation.outcomes import ScoredOutcomes, scored_outcomes, tally
 
-SETTINGS = MetricSettings(threshold=0.4)
+SETTINGS = MetricSettings(threshold=0.5)
 
 
 def point(of: ScoredOutcomes, settings: MetricSettings = SETTINGS) -> dict[str, float]:
