@@ -116,6 +116,7 @@ def test_a_value_out_of_range_is_refused_with_the_range(path: str, value: str) -
         ("label.horizon", "thirty"),
         ("label.horizon", "1e300"),
         ("label.horizon", "1e-12"),
+        ("training.embargo", "1e-12"),
         ("replay.start_date", "2026-02-30"),
         ("replay.start_date", "2026-1-1"),
         ("replay.start_date", "20260101"),
@@ -194,6 +195,14 @@ def test_an_empty_list_of_what_must_be_named_is_refused() -> None:
 def test_the_same_word_twice_in_a_list_is_refused() -> None:
     problem = only_problem_of(SHIPPED.replace("channels: [slack, email]", "channels: [slack, slack]"))
     assert (problem.path, problem.wrong) == ("alerts.warning.channels", "'slack' is in the list more than once.")
+
+
+def test_a_quantity_over_several_lines_is_refused_at_the_line_of_its_value() -> None:
+    at = quantity("label.horizon")
+    for value in ("-30", ".nan", "1e300"):
+        entry = f"horizon:\n    unit: days\n    value: {value}\n    reason: Over several lines."
+        problem = only_problem_of(SHIPPED[: at.start] + entry + SHIPPED[at.end :])
+        assert (problem.line, problem.path) == (at.key.line + 2, "label.horizon")
 
 
 def test_a_key_given_twice_is_refused_with_both_lines() -> None:

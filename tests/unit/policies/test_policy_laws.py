@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import hashlib
 import json
 import pickle
 import random
+import re
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ REASONS = [(path, key) for path, key in KEYS.items() if path.endswith(".reason")
 words = st.text(alphabet="abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(sorted(KEYS.items())), words)
 def test_any_one_key_misspelt_is_refused_at_its_line(entry: tuple[str, Part], word: str) -> None:
     path, key = entry
@@ -35,21 +37,21 @@ def test_any_one_key_misspelt_is_refused_at_its_line(entry: tuple[str, Part], wo
     assert any(problem.line == key.line and problem.path == misspelt for problem in found), found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(QUANTITIES), words)
 def test_any_one_unit_changed_is_refused_at_its_line(at: QuantityInFile, unit: str) -> None:
     (problem,) = problems_of(at.unit.replaced(f"{unit}_x"))
     assert (problem.line, problem.path) == (at.unit.line, f"{at.path}.unit")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(QUANTITIES), st.sampled_from(["''", '" "', "todo", "~", "null"]))
 def test_any_one_reason_blanked_is_refused_at_its_line(at: QuantityInFile, blank: str) -> None:
     (problem,) = problems_of(at.reason.replaced(blank))
     assert (problem.line, problem.path) == (at.reason.line, f"{at.path}.reason")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(QUANTITIES), st.sampled_from([".nan", ".inf", "[]", "{}", "'1'", "null", "yes", "later"]))
 def test_any_one_value_of_another_kind_is_refused_at_its_line(at: QuantityInFile, value: str) -> None:
     (problem,) = problems_of(at.value.replaced(value))
@@ -71,7 +73,7 @@ def test_any_text_is_read_or_refused_with_problems_never_another_error(text: str
     assert problems_of(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, len(SHIPPED) - 1), st.text(max_size=3))
 def test_any_damage_to_the_shipped_file_is_read_or_refused_never_another_error(at: int, noise: str) -> None:
     for problem in problems_or_none(SHIPPED[:at] + noise + SHIPPED[at + 1 :]):
@@ -162,6 +164,14 @@ def test_every_value_changes_the_digest(path: str) -> None:
         assert POLICIES.value(path) != value
         return
     raise AssertionError(f"no other value of {path} is allowed")
+
+
+def test_the_digest_is_the_sha256_of_the_values_and_units_in_canonical_json() -> None:
+    reversed_blocks = dict(reversed(POLICIES.as_dict().items()))
+    text = json.dumps(reversed_blocks, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert POLICIES.digest == hashlib.sha256(text.encode()).hexdigest()
+    (psi,) = re.findall(r'"psi":(\{[^}]*\}),"psi_critical"', text)
+    assert psi == '{"unit":"psi","value":0.2}'
 
 
 def test_the_unit_is_in_the_digest() -> None:
