@@ -99,9 +99,12 @@ class Policies(Block):
         """
         if not reason.strip():
             raise ValueError(f"{path} cannot be changed without a reason")
-        inner = _with(self, _parts(path), value, path)
-        fields = {name: getattr(inner, name) for name in BLOCKS}
-        return Policies.model_validate({**fields, REASONS: {**self.reasons, path: reason.strip()}})
+        if any(
+            isinstance(part, Block | Named) for part in (self.value(path), *(value if isinstance(value, tuple) else ()))
+        ):
+            raise ValueError(f"{path} is more than one value, each with its own reason: change them one by one")
+        changed: Policies = _with(self, _parts(path), value, path)
+        return changed.model_copy(update={REASONS: Named({**self.reasons, path: reason.strip()})})
 
 
 SHAPES = {name: shape for name, shape in shapes_of(Policies).items() if name != REASONS}
@@ -109,7 +112,9 @@ BLOCKS = tuple(SHAPES)
 
 
 def _parts(path: str) -> list[str | int]:
-    return [int(part[1:-1]) if part.startswith("[") else part for part in re.findall(r"\[\d+\]|[^.\[\]]+", path)]
+    if not re.fullmatch(r"\w+(\.\w+|\[\d+\])*", path):
+        raise UnknownPolicyPathError(f"{path!r} is no path: write one like rollout.canary.steps[0].weight")
+    return [int(part) if part.isdecimal() else part for part in re.findall(r"\w+", path)]
 
 
 def _step(inside: Any, part: str | int, path: str) -> Any:

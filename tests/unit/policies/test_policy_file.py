@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import doctest
 import importlib
+import json
 import pkgutil
 import re
 import subprocess
@@ -17,7 +18,7 @@ from policy_text import KEYS, QUANTITIES, SHIPPED
 import churn_platform.policies as package
 from churn_platform.contracts.features import FEATURE_SETS
 from churn_platform.contracts.predictions import BANDS, DECISIONS
-from churn_platform.policies import BLOCKS, UnknownPolicyPathError, load_policies
+from churn_platform.policies import BLOCKS, UnknownPolicyPathError, load_policies, policies_from_text
 
 POLICIES = load_policies()
 DOCUMENT = Path(__file__).parents[3] / "docs" / "policies.md"
@@ -112,7 +113,9 @@ def test_a_plain_value_answers_with_the_reason_of_its_block() -> None:
         "drift.data.pssi",
         "nothing",
         "rollout.canary.steps[9]",
-        "rollout.canary.steps.0",
+        "rollout.canary.steps.x",
+        "drift.data.psi.",
+        "drift..data",
         "reasons",
         "label.horizon.x",
     ],
@@ -120,6 +123,8 @@ def test_a_plain_value_answers_with_the_reason_of_its_block() -> None:
 def test_a_path_that_is_not_there_is_an_error_and_no_silence(path: str) -> None:
     with pytest.raises(UnknownPolicyPathError):
         POLICIES.reason(path)
+    with pytest.raises(UnknownPolicyPathError):
+        POLICIES.value(path)
 
 
 def test_a_block_of_quantities_has_no_reason_to_give() -> None:
@@ -130,6 +135,23 @@ def test_a_block_of_quantities_has_no_reason_to_give() -> None:
 def test_a_change_needs_a_reason() -> None:
     with pytest.raises(ValueError, match="without a reason"):
         POLICIES.changed("training.seed", 1, " ")
+
+
+@pytest.mark.parametrize(
+    "path", ["scoring", "gates.evaluation.max_true_positive_rate_difference", "rollout.canary.steps"]
+)
+def test_more_than_one_value_is_not_changed_under_one_reason(path: str) -> None:
+    with pytest.raises(ValueError, match="one by one"):
+        POLICIES.changed(path, POLICIES.value(path), "all at once")
+
+
+def test_one_entry_of_a_list_or_of_a_mapping_by_name_can_be_changed() -> None:
+    canary = POLICIES.changed("rollout.canary.steps[0].weight", 0.01, "a careful start")
+    assert [step.weight for step in canary.rollout.canary.steps] == [0.01, 0.1, 0.25, 0.5, 1.0]
+    limit = "gates.evaluation.max_true_positive_rate_difference.gender"
+    changed = POLICIES.changed(limit, 0.1, "stricter")
+    assert (changed.value(limit), changed.reason(limit)) == (0.1, "stricter")
+    assert policies_from_text(json.dumps(changed.as_dict(reasons=True)), "record") == changed
 
 
 def test_no_field_is_called_like_the_reason_of_its_block() -> None:
