@@ -162,10 +162,11 @@ def _read(folder: Path, descriptor: int, name: str, at_most: int) -> bytes:
         opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
     except OSError as error:
         _refuse(folder, f"{name} is not a plain file ({error.strerror})")
+    status = os.fstat(opened)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(opened)
+        _refuse(folder, f"{name} is not a plain file")
     with os.fdopen(opened, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            _refuse(folder, f"{name} is not a plain file")
         if status.st_size > at_most:
             _refuse(folder, f"{name} has {status.st_size} bytes, more than the {at_most} it may have")
         return file.read(at_most + 1)
