@@ -6,7 +6,7 @@ Here: the fixed settings, and advancing a booster. Not here: choosing parameters
 What makes the bytes repeat, measured on XGBoost 3.2 (the tests hold it): `tree_method=hist`, a fixed seed and
 `seed_per_iteration`. XGBoost's random generator belongs to the thread that calls it: without `seed_per_iteration`,
 boosters that take turns (as the folds of a trial do) draw from each other's stream, and a change of calling thread
-changes the model. `nthread` may be anything: histograms are summed in an order that does not depend on it.
+changes the model. `nthread` may be anything: 1, 2 and 3 gave the same bytes on 7,000, 56,000 and 211,000 rows.
 """
 
 from __future__ import annotations

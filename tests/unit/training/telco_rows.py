@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +156,9 @@ def made_up_tables(rows: int, seed: int = 0, customers: int | None = None) -> Ta
     outcomes["churned_on"] = churned_on.where(left)
     outcomes["churn_known_at"] = churned_on.where(left)
     return Tables(features, outcomes, V1)
+
+
+@cache
+def made_up_examples(rows: int, seed: int = 0, customers: int | None = None) -> TrainingExamples:
+    """The examples of `made_up_tables`; made once, so nobody may change them in place."""
+    return made_up_tables(rows, seed, customers).examples()

@@ -41,11 +41,11 @@ def test_row_order_threads_and_repetition_change_no_byte(small: Tables, model: T
 @pytest.mark.parametrize("depth", [2, 4])
 def test_the_booster_is_bit_identical_on_any_number_of_threads(v1: Tables, depth: int) -> None:
     examples, params = v1.examples(), {**DEFAULT, "max_depth": depth}
-    one = grow(examples, params, 60, seed=3, threads=1)
-    assert grow(examples, params, 60, seed=3, threads=2) == one
+    one = grow(examples, params, 30, seed=3, threads=1)
+    assert grow(examples, params, 30, seed=3, threads=2) == one
     with ThreadPoolExecutor(1) as another_thread:
-        assert another_thread.submit(grow, examples, params, 60, 3).result() == one
-    assert grow(examples, params, 60, seed=4) != one
+        assert another_thread.submit(grow, examples, params, 30, 3).result() == one
+    assert grow(examples, params, 30, seed=4) != one
 
 
 def test_a_fresh_process_with_another_hash_seed_grows_the_same_bytes(model: TrainedModel) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telco_rows import Tables, made_up_tables
+from telco_rows import Tables, made_up_examples
 
 from churn_platform.training.errors import TooFewExamplesError
 from churn_platform.training.examples import TrainingExamples
@@ -28,7 +28,7 @@ def renamed(examples: TrainingExamples, seed: int) -> tuple[TrainingExamples, np
 @settings(max_examples=25, deadline=None)
 @given(folds=st.integers(2, 6), seed=st.integers(0, 1000), customers=st.sampled_from([60, 120, 240]))
 def test_a_customer_is_in_one_fold_only(folds: int, seed: int, customers: int) -> None:
-    examples = made_up_tables(240, 1, customers).examples()
+    examples = made_up_examples(240, 1, customers)
     fold = stratified_folds(examples, folds, seed)
     assert set(fold) == set(range(folds))
     per_customer = examples.frame.assign(fold=fold).groupby("customer_id")["fold"].nunique()
@@ -38,7 +38,7 @@ def test_a_customer_is_in_one_fold_only(folds: int, seed: int, customers: int) -
 @settings(max_examples=25, deadline=None)
 @given(folds=st.integers(2, 6), seed=st.integers(0, 1000))
 def test_rows_and_churners_are_spread_evenly(folds: int, seed: int) -> None:
-    examples = made_up_tables(240).examples()
+    examples = made_up_examples(240)
     fold = stratified_folds(examples, folds, seed)
     rows = np.bincount(fold)
     churners = np.bincount(fold, weights=examples.churned)
@@ -49,7 +49,7 @@ def test_rows_and_churners_are_spread_evenly(folds: int, seed: int) -> None:
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), customers=st.sampled_from([40, 120]))
 def test_other_names_give_the_same_folds(seed: int, customers: int) -> None:
-    examples = made_up_tables(120, 2, customers).examples()
+    examples = made_up_examples(120, 2, customers)
     other, came_from = renamed(examples, seed)
     assert (content_rank(other) == content_rank(examples)[came_from]).all()
     assert (stratified_folds(other, 3, 5) == stratified_folds(examples, 3, 5)[came_from]).all()

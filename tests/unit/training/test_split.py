@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telco_rows import Policy, Tables, made_up_tables
+from telco_rows import Policy, Tables, made_up_examples
 
 from churn_platform.training.errors import OneClassError, TooFewExamplesError
 from churn_platform.training.split import temporal_split
@@ -17,7 +17,7 @@ from churn_platform.training.split import temporal_split
 @settings(max_examples=40, deadline=None)
 @given(share=st.floats(0.05, 0.7), embargo=st.integers(0, 10), seed=st.integers(0, 3))
 def test_no_date_is_on_both_sides_and_nothing_is_lost(share: float, embargo: int, seed: int) -> None:
-    examples = made_up_tables(400, seed).examples()
+    examples = made_up_examples(400, seed)
     split = temporal_split(examples, Policy(holdout_share=share, embargo=timedelta(days=embargo)))
     assert split.train_to < split.holdout_from - timedelta(days=embargo)
     assert len(split.train) + split.embargoed + len(split.holdout) == len(examples)
