@@ -15,8 +15,9 @@ import pandas as pd
 class ReportHeader:
     """Where this model and its holdout come from: the report's title and its provenance table.
 
-    `holdout` says in words which rows were held out; `simulated` is whether anything in the data is made up, and
-    `feed_note` what exactly; `more` adds lines to the provenance table.
+    `model_version` is as it is shown (`3`, `package 9f2c77ab`); `holdout` says in words which rows were held out;
+    `simulated` is whether anything in the data is made up, and `feed_note` what exactly; `more` adds lines to the
+    provenance table.
     """
 
     model_name: str
@@ -35,7 +36,7 @@ class ReportHeader:
     def provenance(self) -> tuple[tuple[str, str], ...]:
         """The table's lines, as (what, value)."""
         named = (
-            ("Model", f"{self.model_name}, version {self.model_version}"),
+            ("Model", f"{self.model_name} {self.model_version}"),
             ("Model package (sha256)", self.model_digest),
             ("Training data (sha256)", self.training_data_digest),
             ("Holdout", self.holdout),

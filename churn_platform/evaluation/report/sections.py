@@ -55,8 +55,8 @@ def top(of: Evaluation, gates: Sequence[GateDecision], header: ReportHeader) -> 
     note = "" if header.simulated or not header.feed_note else f" {html.escape(header.feed_note)}"
     before, point, after = (html.escape(part) for part in headline(of))
     return (
-        f'<header><div class="eyebrow"><span>Churn model {html.escape(header.model_name)}, '
-        f"version {html.escape(header.model_version)}</span><span>{verdicts}</span></div>{_callout(gates)}"
+        f'<header><div class="eyebrow"><span>Churn model {html.escape(header.model_name)} '
+        f"{html.escape(header.model_version)}</span><span>{verdicts}</span></div>{_callout(gates)}"
         f"<div><h1>{before}<b>{point}</b>{after}</h1>"
         f'<p class="lead">{html.escape(measured_on(of))}{note}</p></div>'
         f"{tables.listed_dots(of.listed_first)}</header>{tables.key_cards(of)}"
