@@ -97,7 +97,7 @@ def contributions(booster: xgboost.Booster, rows: xgboost.DMatrix | pd.DataFrame
         with_base = np.asarray(booster.predict(matrix, pred_contribs=True), dtype=np.float64)
         margin = np.asarray(booster.predict(matrix, output_margin=True), dtype=np.float64)
     except ValueError as error:
-        raise ExplanationError(f"the model cannot read these rows: {error}") from error
+        raise ExplanationError(f"XGBoost cannot explain these rows: {str(error).splitlines()[0]}") from error
     if with_base.ndim != 2:
         raise ExplanationError(
             f"contributions have shape {with_base.shape}: only models with one output per row can be explained"
@@ -161,7 +161,7 @@ def _matrix(booster: xgboost.Booster, rows: pd.DataFrame) -> Any:
         return xgboost.DMatrix(pd.DataFrame(columns), enable_categorical=True)
     except ValueError as error:
         raise ExplanationError(
-            f"the model cannot read these rows: {error}. Convert them with the model's own matrix function"
+            f"the model cannot read these rows: {str(error).splitlines()[0]}. Convert them with the model's own matrix function"
         ) from error
 
 
