@@ -1,6 +1,6 @@
-"""Databases for the ops store's tests: every such test runs on SQLite and on a real PostgreSQL, made for the session.
+"""What all tests share: IBM's real files, a home of one's own, and databases for the ops store.
 
-The PostgreSQL is a server of our own from a wheel's binaries, on a socket in a temporary folder. It refuses to run as
+Every ops-store test runs on SQLite and on a real PostgreSQL, made for the session. The PostgreSQL is a server of our own from a wheel's binaries, on a socket in a temporary folder. It refuses to run as
 root, so there it runs as `nobody`.
 """
 
@@ -22,11 +22,40 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from churn_platform.adapters.ops_store import OpsStore
 from churn_platform.adapters.ops_store.anchor import Anchor
 
+# Seeded, so that a run can be repeated; without deadlines, since a slow machine is not a broken law.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
 _numbers = itertools.count(1)
+
+REAL_DATA = (Path(__file__).parents[1] / "../shared/data").resolve()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with IBM's files, beside the checkout; data/README.md says where they come from."""
+    classic = REAL_DATA / "telco_customer_churn.csv"
+    if not classic.is_file():
+        pytest.fail(
+            f"{classic} is missing: tests on real data need IBM's file there. See data/README.md for its address",
+            pytrace=False,
+        )
+    return REAL_DATA
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test's own: `$CHURN_HOME` names it, and nothing else of the environment reaches the settings."""
+    for variable in ("CHURN_RAW_DIR", "CHURN_LANDING_DIR", "CHURN_OPS_URL", "CHURN_OFFLINE", "CHURN_FEED"):
+        monkeypatch.delenv(variable, raising=False)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("CHURN_HOME", str(folder))
+    return folder
 
 
 @dataclass(frozen=True)

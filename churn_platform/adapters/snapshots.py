@@ -207,13 +207,15 @@ def _pointer(root: Path, dataset: str, partition: str) -> Snapshot:
 
 
 def _last_publication(folder: Path) -> tuple[Snapshot | None, bool]:
-    """What is published now, for its publisher, and whether its pointer stands: a damaged one is known from history."""
-    if not (folder / POINTER).exists():
-        return None, False
-    try:
-        return _from_file(folder / POINTER), True
-    except SnapshotError:
-        return _from_file(max((folder / "history").glob("*.json"), default=folder / POINTER)), False
+    """What is published now, for its publisher, and whether its pointer stands: a lost one is known from history."""
+    past = sorted((folder / "history").glob("*.json"))
+    if (folder / POINTER).exists():
+        try:
+            return _from_file(folder / POINTER), True
+        except SnapshotError:
+            return _from_file(past[-1] if past else folder / POINTER), False
+    # A first publisher that was killed before its pointer leaves one entry; more mean that a pointer was there.
+    return (_from_file(past[-1]), False) if len(past) > 1 else (None, False)
 
 
 def _to_bytes(snapshot: Snapshot) -> bytes:
