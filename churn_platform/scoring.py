@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ScoringError(ValueError):
-    """A day cannot be scored, or its scores break their contract; the message says what, how many rows, and the way out."""
+    """A day cannot be scored, or its scores break their contract; the message says what and how many rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Provenance:
 def feature_fingerprints(rows: pd.DataFrame, feature_set: str, names: Sequence[str]) -> pd.Series:
     """A 64-bit fingerprint per row of the feature values that were scored, as 16 hex digits.
 
-    The same values in the same feature set give the same fingerprint on every machine; a trace compares it with the feature table's.
+    The same values in the same feature set give the same fingerprint on every machine, whatever the other rows and the columns'
+    dtypes (12 and 12.0, None and NaN are one); a trace compares it with the feature table's.
 
     Args:
         rows: (n, …) frame with the features, categories as text.
@@ -48,18 +49,31 @@ def feature_fingerprints(rows: pd.DataFrame, feature_set: str, names: Sequence[s
     Returns:
         (n,) strings on the index of `rows`.
     """
-    key = hashlib.sha256("\0".join([feature_set, *names]).encode()).hexdigest()[:16]
-    plain = pd.DataFrame(
-        {
-            name: rows[name].astype("float64")
-            if pd.api.types.is_numeric_dtype(rows[name])
-            else rows[name].astype("object").where(rows[name].notna(), "")
-            for name in names
-        },
-        index=rows.index,
-    )
-    hashes = pd.util.hash_pandas_object(plain, index=False, hash_key=key, categorize=False)
-    return hashes.map(lambda value: f"{value:016x}").astype("str")
+    key = hashlib.sha256("\0".join([feature_set, *names]).encode()).digest()
+    total = np.full(len(rows), int.from_bytes(key[:8], "big"), dtype="uint64")
+    for name in names:
+        # multiply, then add: the columns' order counts (FNV's 64-bit prime)
+        total = total * np.uint64(1_099_511_628_211) + _value_hashes(rows[name])
+    mixed = pd.util.hash_array(total)
+    return pd.Series([f"{value:016x}" for value in mixed], index=rows.index, dtype="str")
+
+
+def _value_hashes(values: pd.Series) -> np.ndarray:
+    """A 64-bit hash per value, which depends on that value alone; every missing value has the same."""
+    gone = values.isna().to_numpy()
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.astype("float64").to_numpy() + 0.0  # -0.0 is 0.0
+        hashes = pd.util.hash_array(numbers)
+    else:
+        texts = values.astype("object").where(~values.isna(), "").to_numpy()
+        hashes = np.array([_object_hash(value) for value in texts], dtype="uint64")
+    return np.where(gone, np.uint64(0), hashes)
+
+
+def _object_hash(value: object) -> int:
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        return int(pd.util.hash_array(np.array([float(value) + 0.0]))[0])
+    return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest(), "big")
 
 
 def bands(probability: np.ndarray, policy: ScoringPolicy) -> np.ndarray:
@@ -73,16 +87,20 @@ def deciles(probability: np.ndarray, cuts: Sequence[float]) -> np.ndarray:
 
     Args:
         probability: (n,).
-        cuts: the reference's nine inner decile edges, ascending.
+        cuts: the reference's nine inner decile edges, ascending; equal ones leave the tenths between them empty.
+
+    Raises:
+        ScoringError: not nine numbers in ascending order.
 
     >>> deciles(np.array([0.0, 0.55, 0.95]), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]).tolist()
     [10, 5, 1]
     """
-    if len(cuts) != 9:
+    edges = np.asarray(cuts, dtype="float64")
+    if len(edges) != 9 or not bool(np.all(np.diff(edges) >= 0)):
         raise ScoringError(
-            f"deciles need nine reference cuts, got {len(cuts)}: the reference's scores are too few or all equal"
+            f"deciles need nine reference cuts in ascending order, got {list(cuts)}: the model package's reference is damaged"
         )
-    return 10 - np.searchsorted(np.asarray(cuts), probability, side="right")
+    return 10 - np.searchsorted(edges, probability, side="right")
 
 
 def score_rows(
@@ -118,7 +136,12 @@ def score_rows(
         raise ScoringError(
             "there are no customers to score: zero rows is an error, not a quiet day; look at the day's ingestion"
         )
-    probability = 1.0 / (1.0 + np.exp(-np.asarray(margin, dtype="float64")))
+    lengths = {"margin": len(margin), "base_margin": len(base_margin), "reasons": len(reasons)}
+    short = [f"{count} {name}" for name, count in lengths.items() if count != len(rows)]
+    if short:
+        raise ScoringError(f"{len(rows)} rows got {' and '.join(short)} values: each row needs one of each")
+    with np.errstate(over="ignore"):  # a margin below -709 has probability 0, which the contract refuses
+        probability = 1.0 / (1.0 + np.exp(-np.asarray(margin, dtype="float64")))
     band = bands(probability, policy)
     scores = pd.DataFrame(
         {
@@ -144,15 +167,23 @@ def score_rows(
 
 
 def hold_to_contract(scores: pd.DataFrame) -> None:
-    """Raise ScoringError unless every row has a probability inside (0, 1), reasons and a decision, and no customer stands twice a day."""
+    """Raise ScoringError unless every row has a probability inside (0, 1), a base, reasons and a decision, and no customer stands
+    twice a day.
+    """
+    absent = [name for name in SCORE_COLUMNS if name not in scores]
+    if absent or scores.empty:
+        raise ScoringError(f"the scores lack {', '.join(absent) or 'rows'}: nothing is published")
     bad = ~(scores["probability"] > 0) | ~(scores["probability"] < 1)
     if bool(bad.any()):
         raise ScoringError(
-            f"{int(bad.sum())} of {len(scores)} scores are missing or outside (0, 1), first: {scores.loc[bad, 'customer_id'].iloc[0]}"
+            f"{int(bad.sum())} of {len(scores)} scores are missing or outside (0, 1), "
+            f"first: {scores.loc[bad, 'customer_id'].iloc[0]}"
         )
-    blank = scores[["reasons", "decision", "band"]].isna().any(axis=1)
+    blank = scores[["customer_id", "observation_date", "base_margin", "reasons", "decision", "band"]].isna().any(axis=1)
     if bool(blank.any()):
-        raise ScoringError(f"{int(blank.sum())} of {len(scores)} scores lack a reason, band or decision")
+        raise ScoringError(
+            f"{int(blank.sum())} of {len(scores)} scores lack a customer, day, base, reason, band or decision"
+        )
     twice = scores.duplicated(["customer_id", "observation_date"])
     if bool(twice.any()):
         raise ScoringError(f"customer {scores.loc[twice, 'customer_id'].iloc[0]} is scored twice on one day")

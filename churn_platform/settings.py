@@ -1,10 +1,10 @@
 """Where this installation keeps its state, and which feed it lives on.
 
-What belongs here: paths below `$CHURN_HOME` and the few facts that come from the environment. What does not: thresholds (they are
-policy) and reading or writing any of these files (adapters do).
+What belongs here: paths below `$CHURN_HOME` and the few facts that come from the environment. What does not: thresholds
+(they are policy) and reading or writing any of these files (adapters do).
 
-One home is one telco: the first run writes the feed and the digest of its source into `home.json`, and a later run with another feed
-or another source is refused, so that two worlds never mix in one warehouse.
+One home is one telco: the first run writes the feed and the digest of its source into `home.json`, and a later run with
+another feed or another source is refused, so that two worlds never mix in one warehouse.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Settings:
     raw_dirs: tuple[Path, ...]
     project_root: Path = PROJECT_ROOT
     offline: bool = False
+    landing_dir: Path | None = None
+    ops_database: str | None = None
 
     @property
     def home_file(self) -> Path:
@@ -41,8 +43,7 @@ class Settings:
     @property
     def landing(self) -> Path:
         """Folder of landed files: `<table>/<date>.parquet` or `.csv`; `$CHURN_LANDING_DIR`, or below the home."""
-        elsewhere = os.environ.get("CHURN_LANDING_DIR", "").strip()
-        return Path(elsewhere).expanduser().resolve() if elsewhere else self.home / "landing"
+        return self.landing_dir or self.home / "landing"
 
     @property
     def warehouse(self) -> Path:
@@ -87,7 +88,7 @@ class Settings:
     @property
     def ops_url(self) -> str:
         """SQLAlchemy URL of the ops store: `$CHURN_OPS_URL` (PostgreSQL in production) or SQLite below the home."""
-        return os.environ.get("CHURN_OPS_URL") or f"sqlite:///{self.ops / 'ops.db'}"
+        return self.ops_database or f"sqlite:///{self.ops / 'ops.db'}"
 
     @property
     def keys(self) -> Path:
@@ -121,18 +122,22 @@ class Settings:
 
 
 def load_settings() -> Settings:
-    """Settings from the environment: `$CHURN_HOME` (default `data/` of the checkout), `$CHURN_RAW_DIR`, `$CHURN_OFFLINE`.
+    """Settings from the environment, read once.
+
+    `$CHURN_HOME` (default `data/` of the checkout), `$CHURN_RAW_DIR` (a folder with IBM's files), `$CHURN_LANDING_DIR` (of the feed
+    `landing`), `$CHURN_OPS_URL`, `$CHURN_OFFLINE` (1, true or yes: download nothing).
 
     Raises:
-        SettingsError: `$CHURN_HOME` is a file, or empty.
+        SettingsError: a path is not a folder, or `$CHURN_OFFLINE` is neither yes nor no.
     """
-    configured = os.environ.get("CHURN_HOME", "").strip()
-    home = Path(configured).expanduser().resolve() if configured else PROJECT_ROOT / "data"
-    if home.is_file():
-        raise SettingsError(f"CHURN_HOME={home} is a file; set it to a folder, for example CHURN_HOME=data")
-    explicit = os.environ.get("CHURN_RAW_DIR", "").strip()
+    home = _folder("CHURN_HOME") or PROJECT_ROOT / "data"
+    explicit = _folder("CHURN_RAW_DIR")
+    if explicit is not None and not explicit.is_dir():
+        raise SettingsError(
+            f"CHURN_RAW_DIR={explicit} does not exist; set it to the folder with IBM's files, or unset it"
+        )
     candidates = [
-        *([Path(explicit).expanduser().resolve()] if explicit else []),
+        *([explicit] if explicit else []),
         PROJECT_ROOT / "data" / "raw" / "ibm",
         home / "raw" / "ibm",
         PROJECT_ROOT.parent / "shared" / "data",
@@ -140,5 +145,26 @@ def load_settings() -> Settings:
     return Settings(
         home=home,
         raw_dirs=tuple(dict.fromkeys(candidates)),
-        offline=os.environ.get("CHURN_OFFLINE", "").lower() in {"1", "true", "yes"},
+        offline=_yes("CHURN_OFFLINE"),
+        landing_dir=_folder("CHURN_LANDING_DIR"),
+        ops_database=os.environ.get("CHURN_OPS_URL", "").strip() or None,
     )
+
+
+def _folder(variable: str) -> Path | None:
+    configured = os.environ.get(variable, "").strip()
+    if not configured:
+        return None
+    path = Path(configured).expanduser().resolve()
+    if path.exists() and not path.is_dir():
+        raise SettingsError(f"{variable}={path} is a file; set it to a folder, for example {variable}=data")
+    return path
+
+
+def _yes(variable: str) -> bool:
+    said = os.environ.get(variable, "").strip().lower()
+    if said in {"1", "true", "yes"}:
+        return True
+    if said in {"", "0", "false", "no"}:
+        return False
+    raise SettingsError(f"{variable}={said} is neither yes nor no; set it to 1 or 0")

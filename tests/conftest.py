@@ -1,7 +1,7 @@
 """What all tests share: IBM's real files, a home of one's own, and databases for the ops store.
 
-Every ops-store test runs on SQLite and on a real PostgreSQL, made for the session. The PostgreSQL is a server of our own from a wheel's binaries, on a socket in a temporary folder. It refuses to run as
-root, so there it runs as `nobody`.
+Every ops-store test runs on SQLite and on a real PostgreSQL, made for the session. The PostgreSQL is a server of our own
+from a wheel's binaries, on a socket in a temporary folder. It refuses to run as root, so there it runs as `nobody`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ What belongs here: joining a feed's room with its files. What does not: what a r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -15,10 +16,11 @@ import pandas as pd
 
 from churn_platform.adapters.home import Home
 from churn_platform.adapters.landing_zone import land, landed_files
-from churn_platform.feeds.calendar import Calendar, landed_calendar, replay_calendar
+from churn_platform.feeds.calendar import Calendar, CalendarError, landed_calendar, replay_calendar
 from churn_platform.settings import FEEDS, Settings
 
 if TYPE_CHECKING:
+    from churn_platform.adapters.extract import ExtractSource
     from churn_platform.policies import Policies
 
 
@@ -52,7 +54,7 @@ class IbmFeed:
     policies: Policies
 
     @cached_property
-    def _source(self):  # type: ignore[no-untyped-def]
+    def _source(self) -> ExtractSource:
         from churn_platform.adapters.extract import find_extract
 
         return find_extract(self.settings)
@@ -91,14 +93,21 @@ class LandingFeed:
 
     @property
     def home(self) -> Home:
-        """A landing folder grows, so its identity is its place."""
-        return Home("landing", "landing", False, f"files landed in {self.settings.landing}")
+        """A landing folder grows, so its identity is its place; inside the home, it may move with it."""
+        place = self.settings.landing
+        if place.is_relative_to(self.settings.home):
+            place = place.relative_to(self.settings.home)
+        digest = hashlib.sha256(place.as_posix().encode()).hexdigest()
+        return Home("landing", digest, False, f"files landed in {self.settings.landing}")
 
     @property
     def calendar(self) -> Calendar:
         """Read off the dates of the customers files."""
         days = [landed.day for landed in landed_files(self.settings.landing) if landed.table == "customers"]
-        return landed_calendar(days, self.policies.label.horizon)
+        try:
+            return landed_calendar(days, self.policies.label.horizon)
+        except CalendarError as error:
+            raise CalendarError(f"{self.settings.landing}: {error}") from error
 
     def land(self, days: Iterable[date]) -> int:
         """Nothing: the user lands the files."""
@@ -109,10 +118,15 @@ def open_feed(name: str, settings: Settings, policies: Policies) -> FeedSource:
     """The feed called `name`.
 
     Raises:
-        FeedError: there is none of that name.
+        FeedError: there is none of that name, or it would write into the folder of your own files.
     """
-    if name == "ibm":
-        return IbmFeed(settings, policies)
     if name == "landing":
         return LandingFeed(settings, policies)
+    if settings.landing_dir is not None:
+        raise FeedError(
+            f"CHURN_LANDING_DIR={settings.landing_dir} holds your own files, and the feed {name!r} writes its own: "
+            "unset it, or use --feed landing"
+        )
+    if name == "ibm":
+        return IbmFeed(settings, policies)
     raise FeedError(f"there is no feed {name!r}: choose one of {', '.join(FEEDS)}")

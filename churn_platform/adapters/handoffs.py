@@ -38,13 +38,22 @@ class Handoffs:
         """What `asset` handed over in this run, else most recently.
 
         Raises:
-            HandoffError: it never did.
+            HandoffError: it never did, or what it wrote is damaged.
         """
         for folder in (self._run, self._latest):
             path = folder / f"{asset}.json"
             if path.is_file():
-                facts: dict[str, Any] = json.loads(path.read_text())
-                return facts
+                return _read(path, asset)
         raise HandoffError(
             f"{asset} has not been materialised in this home yet: materialise it first, or run `churn train`"
         )
+
+
+def _read(path: Path, asset: str) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise HandoffError(f"{path} is damaged ({error}): materialise {asset} again") from error
+    if not isinstance(facts, dict):
+        raise HandoffError(f"{path} is damaged (no JSON object): materialise {asset} again")
+    return facts

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from churn_platform.adapters.atomic_files import write_atomically
+from churn_platform.adapters.file_lock import exclusive
 from churn_platform.settings import Settings
 
 
@@ -37,9 +38,12 @@ def read_home(settings: Settings) -> Home | None:
     if not path.is_file():
         return None
     try:
-        return Home(**json.loads(path.read_text()))
+        home = Home(**json.loads(path.read_text(encoding="utf-8")))
+        if [type(value) for value in asdict(home).values()] != [str, str, bool, str]:
+            raise TypeError("a value is not of its type")
     except (ValueError, TypeError) as error:
         raise HomeError(f"{path} is damaged ({error}); move it away to let the next run write it again") from error
+    return home
 
 
 def claim_home(settings: Settings, home: Home) -> Home:
@@ -48,10 +52,13 @@ def claim_home(settings: Settings, home: Home) -> Home:
     Raises:
         HomeError: it holds another feed, or the same feed from another source.
     """
-    there = read_home(settings)
-    if there is None:
-        write_atomically(settings.home_file, json.dumps(asdict(home), indent=2).encode() + b"\n")
-        return home
+    settings.home.mkdir(parents=True, exist_ok=True)
+    # two first runs at once: the second must see what the first wrote
+    with exclusive(settings.home / ".home.lock"):
+        there = read_home(settings)
+        if there is None:
+            write_atomically(settings.home_file, json.dumps(asdict(home), indent=2).encode() + b"\n")
+            return home
     elsewhere = f"use another home, for example: CHURN_HOME={settings.home}-{home.feed} churn run --feed {home.feed}"
     if there.feed != home.feed:
         raise HomeError(

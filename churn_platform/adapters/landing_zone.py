@@ -5,8 +5,11 @@ What belongs here: paths, dates, reading and writing these files. What a row mus
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
+import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +21,8 @@ from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.contracts.tables import RAW_TABLES
 
 FORMATS = (".parquet", ".csv")
+#: what the reader adds to each row, so that no file may have it
+ADDED_DTYPES = {"landed_on": "datetime64[s]", "source_file": "str", "source_digest": "str", "source_columns": "str"}
 
 
 class LandingError(ValueError):
@@ -47,10 +52,10 @@ def land(root: Path, tables: dict[str, pd.DataFrame]) -> int:
     for name, frame in tables.items():
         # one dtype for all days of a table: a column that is blank all day must not change the file's schema
         frame = frame.infer_objects()
-        for day, rows in frame.groupby("landed_on", sort=True):
+        for day, rows in frame.groupby(frame["landed_on"].dt.strftime("%Y-%m-%d"), sort=True):
             buffer = io.BytesIO()
             rows.drop(columns="landed_on").to_parquet(buffer, index=False)
-            target = root / name / f"{pd.Timestamp(day).date().isoformat()}.parquet"
+            target = root / name / f"{day}.parquet"
             content = buffer.getvalue()
             if not target.is_file() or target.read_bytes() != content:
                 write_atomically(target, content, durable=False)
@@ -62,22 +67,23 @@ def landed_files(root: Path, days: Iterable[date] | None = None) -> list[LandedF
     """The landed files, sorted by table and day; of all days, or of `days` only.
 
     Raises:
-        LandingError: a file's name is not a date, its folder is not a table, or a day has both a .csv and a .parquet.
+        LandingError: a file's name is not a date, its folder is not a table, it is neither .csv nor .parquet, or a day has both.
     """
     wanted = None if days is None else set(days)
     found: dict[tuple[str, date], LandedFile] = {}
     if not root.is_dir():
         return []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for folder in _entries(root):
+        if not folder.is_dir():
+            if folder.suffix.lower() not in FORMATS:  # a note beside the tables harms nobody
+                continue
+            raise LandingError(
+                f"{folder} lies beside the tables: put it into its table's folder, as customers/2026-01-31.csv"
+            )
         if folder.name not in RAW_TABLES:
             raise LandingError(f"{folder} is not a table; the landing folder takes {', '.join(RAW_TABLES)}")
-        for path in sorted(folder.iterdir()):
-            if path.name.startswith(".") or path.suffix not in FORMATS:
-                continue
-            try:
-                day = date.fromisoformat(path.stem)
-            except ValueError:
-                raise LandingError(f"{path}: name it by its date, as {folder.name}/2026-01-31{path.suffix}") from None
+        for path in _entries(folder):
+            day = _day_of(path)
             if wanted is not None and day not in wanted:
                 continue
             twin = found.get((folder.name, day))
@@ -87,29 +93,43 @@ def landed_files(root: Path, days: Iterable[date] | None = None) -> list[LandedF
     return [found[key] for key in sorted(found)]
 
 
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _day_of(path: Path) -> date:
+    if path.suffix not in FORMATS or not path.is_file():
+        raise LandingError(f"{path} is not a .csv or .parquet file: convert it, or move it out of the landing folder")
+    try:
+        day = date.fromisoformat(path.stem)
+    except ValueError:
+        day = None
+    # fromisoformat also reads 20260131 and 2026-W05-6; one way of writing a day is enough
+    if day is None or day.isoformat() != path.stem:
+        raise LandingError(f"{path}: name it by its date, as {path.parent.name}/2026-01-31{path.suffix}")
+    return day
+
+
 def read_landed(root: Path, days: Iterable[date]) -> dict[str, pd.DataFrame]:
     """Read the landed files of `days`, every raw table present even when nothing landed.
 
     Returns:
-        table name -> rows as they stand (CSV: all text), plus `landed_on`, `source_file` (relative to root), `source_digest` (sha256).
+        table name -> rows as they stand (CSV: all text), plus `landed_on`, `source_file` (relative to root), `source_digest`
+        (sha256) and `source_columns` (the file's own header, JSON). A file with a header and no rows adds nothing.
 
     Raises:
-        LandingError: a file cannot be read.
+        LandingError: a file cannot be read, has a column twice, or a column that the platform adds itself.
     """
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in RAW_TABLES}
     for landed in landed_files(root, days):
         content = landed.path.read_bytes()
         try:
-            if landed.path.suffix == ".csv":
-                # text as it stands: turning it into types is the gate's work, so that "007" stays an id
-                frame = pd.read_csv(io.BytesIO(content), dtype="str", keep_default_na=False, na_values=[""])
-            else:
-                frame = pd.read_parquet(io.BytesIO(content))
+            frame = _read_csv(content) if landed.path.suffix == ".csv" else _read_parquet(content)
         except Exception as error:
             raise LandingError(
                 f"{landed.path} cannot be read as {landed.path.suffix[1:]}: {error}. Land the file again."
             ) from error
-        reserved = {"landed_on", "source_file", "source_digest"} & set(frame.columns)
+        reserved = set(ADDED_DTYPES) & set(frame.columns)
         if reserved:
             raise LandingError(
                 f"{landed.path} has the column {min(reserved)}, which the platform adds itself: rename it"
@@ -119,12 +139,43 @@ def read_landed(root: Path, days: Iterable[date]) -> dict[str, pd.DataFrame]:
                 landed_on=pd.Timestamp(landed.day).as_unit("s"),
                 source_file=landed.path.relative_to(root).as_posix(),
                 source_digest=hashlib.sha256(content).hexdigest(),
+                source_columns=json.dumps([str(name) for name in frame.columns]),
             )
         )
-    empty = {"landed_on": "datetime64[s]", "source_file": "str", "source_digest": "str"}
-    return {
-        name: pd.concat(frames, ignore_index=True)
-        if frames
-        else pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in empty.items()})
-        for name, frames in parts.items()
-    }
+    return {name: _together([frame for frame in frames if len(frame)]) for name, frames in parts.items()}
+
+
+def _read_csv(content: bytes) -> pd.DataFrame:
+    """Text as it stands: turning it into types is the gate's work, so that "007" stays an id."""
+    text = content.decode("utf-8-sig")
+    header = next(csv.reader(io.StringIO(text)), [])
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise ValueError(f"it has the column {twice[0]!r} twice")
+    with warnings.catch_warnings():
+        # a row with more fields than the header would otherwise shift its neighbours, or lose a value, in silence
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False, na_values=[""], index_col=False)
+
+
+def _read_parquet(content: bytes) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(io.BytesIO(content))
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise ValueError(f"it has the column {twice[0]!r} twice")
+    # an integer column with a gap would become floats, and a long id another id
+    frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+    return frame
+
+
+def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """One frame of many files; a column keeps its dtype only where all files agree on it."""
+    if not frames:
+        return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in ADDED_DTYPES.items()})
+    names = dict.fromkeys(name for frame in frames for name in frame.columns)
+    differ = [name for name in names if len({str(f[name].dtype) if name in f else "absent" for f in frames}) > 1]
+    return pd.concat(
+        [frame.astype({name: "object" for name in differ if name in frame}) for frame in frames], ignore_index=True
+    )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from churn_platform.contracts.features import FeatureSet
+from churn_platform.contracts.features import FEATURE_SETS, FeatureSet
 from churn_platform.contracts.tables import RAW_TABLES, Table
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(_table_ddl(table))
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS raw.receipts (table_name VARCHAR NOT NULL, {FILE_DDL}, received BIGINT NOT NULL, "
-        "accepted BIGINT NOT NULL, quarantined BIGINT NOT NULL, unexpected_columns VARCHAR NOT NULL)"
+        "accepted BIGINT NOT NULL, quarantined BIGINT NOT NULL, unexpected_columns VARCHAR NOT NULL, "
+        "filled_columns VARCHAR NOT NULL)"
     )
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS raw.quarantine (table_name VARCHAR NOT NULL, {FILE_DDL}, row_number BIGINT NOT NULL, "
@@ -70,7 +71,7 @@ class Warehouse:
         """A short connection.
 
         Raises:
-            WarehouseError: another process holds the file, or it does not exist yet (read-only).
+            WarehouseError: another process holds the file, it is not a database, or it does not exist yet (read-only).
         """
         import duckdb
 
@@ -79,9 +80,14 @@ class Warehouse:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             connection = duckdb.connect(str(self.path), read_only=read_only)
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
+            told = str(error).splitlines()[0]
+            if "lock" in told:
+                raise WarehouseError(
+                    f"{self.path} is held by another process ({told}); wait for its run to end, or stop it"
+                ) from error
             raise WarehouseError(
-                f"{self.path} is held by another process ({str(error).splitlines()[0]}); wait for its run to end, or stop it"
+                f"{self.path} cannot be opened ({told}); move it away, and the next run builds it again"
             ) from error
         try:
             yield connection
@@ -97,31 +103,33 @@ class Warehouse:
         """Make the raw tables hold exactly `screened` for the landing days `days`: all tables in one transaction.
 
         Raises:
-            WarehouseError: the file is held by another process.
+            WarehouseError: the file is held by another process, or a row landed on none of `days` (it would double when run again).
         """
-        span = [day.isoformat() for day in days]
+        span = sorted({day.isoformat() for day in days})
+        screened = list(screened)
+        for part in screened:
+            stray = part.receipts.loc[~part.receipts["landed_on"].isin(pd.to_datetime(span)), "landed_on"]
+            if len(stray):
+                raise WarehouseError(
+                    f"rows of {part.table} landed on {stray.iloc[0].date()}, which is not among the days to replace; name that day too"
+                )
         with self.connect() as connection:
             create_raw_tables(connection)
             connection.execute("BEGIN TRANSACTION")
             try:
+                for name in (*RAW_TABLES, "quarantine", "receipts"):
+                    connection.execute(f"DELETE FROM raw.{name} WHERE landed_on IN (SELECT unnest(?::DATE[]))", [span])
                 for part in screened:
-                    self._replace(connection, f"raw.{part.table}", part.accepted, span, None)
-                    self._replace(connection, "raw.quarantine", part.quarantined, span, part.table)
-                    self._replace(connection, "raw.receipts", part.receipts, span, part.table)
+                    self._insert(connection, f"raw.{part.table}", part.accepted)
+                    self._insert(connection, "raw.quarantine", part.quarantined)
+                    self._insert(connection, "raw.receipts", part.receipts)
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
 
     @staticmethod
-    def _replace(
-        connection: duckdb.DuckDBPyConnection, target: str, rows: pd.DataFrame, span: list[str], table_name: str | None
-    ) -> None:
-        where, values = "landed_on IN (SELECT unnest(?::DATE[]))", [span]
-        if table_name is not None:
-            connection.execute(f"DELETE FROM {target} WHERE {where} AND table_name = ?", [*values, table_name])
-        else:
-            connection.execute(f"DELETE FROM {target} WHERE {where}", values)
+    def _insert(connection: duckdb.DuckDBPyConnection, target: str, rows: pd.DataFrame) -> None:
         if len(rows):
             connection.register("incoming", rows)
             connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM incoming")
@@ -130,7 +138,8 @@ class Warehouse:
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Rows of a read-only query; `$name` parameters. Dates come back as datetime64."""
         with self.connect(read_only=True) as connection:
-            return connection.execute(sql, dict(parameters or {})).df()
+            rows: pd.DataFrame = connection.execute(sql, dict(parameters or {})).df()
+            return rows
 
     def features(self, feature_set: FeatureSet, first: date, last: date) -> pd.DataFrame:
         """Feature rows observed in [first, last]: customer_id, observation_date, attributes_known_at, then the set's columns."""
@@ -152,14 +161,26 @@ class Warehouse:
         """Rows held for the landing days `days`, by raw table, and under `quarantine`."""
         names = [*RAW_TABLES, "quarantine"]
         counts = ", ".join(
-            f"(SELECT count(*) FROM raw.{name} WHERE landed_on IN (SELECT unnest($days::DATE[]))) AS {name}" for name in names
+            f"(SELECT count(*) FROM raw.{name} WHERE landed_on IN (SELECT unnest($days::DATE[]))) AS {name}"
+            for name in names
         )
         row = self.query(f"SELECT {counts}", {"days": [day.isoformat() for day in days]}).iloc[0]
         return {name: int(row[name]) for name in names}
 
-    def receipts(self) -> pd.DataFrame:
-        """Rows received, accepted and quarantined, by table, over all landed files; empty before the first landing."""
+    def receipts(self, day: date | None = None) -> pd.DataFrame:
+        """Rows received, accepted and quarantined, by table, over all landed files or those of one day."""
+        where = "WHERE landed_on = $day" if day is not None else ""
         return self.query(
             "SELECT table_name, sum(received)::BIGINT AS received, sum(accepted)::BIGINT AS accepted, "
-            "sum(quarantined)::BIGINT AS quarantined FROM raw.receipts GROUP BY table_name ORDER BY table_name"
+            f"sum(quarantined)::BIGINT AS quarantined FROM raw.receipts {where} GROUP BY table_name ORDER BY table_name",
+            {} if day is None else {"day": day},
         )
+
+    def has_features(self) -> bool:
+        """Whether the feature tables have been built in this home."""
+        if not self.path.is_file():
+            return False
+        found = self.query(
+            "SELECT count(*) AS tables FROM information_schema.tables WHERE table_name LIKE 'features_v%'"
+        )
+        return int(found["tables"].iloc[0]) >= len(FEATURE_SETS)

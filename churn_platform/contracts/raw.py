@@ -6,7 +6,7 @@ What belongs here: what makes a typed row acceptable. Turning text into types an
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import pandas as pd
 import pandera.pandas as pa
@@ -67,7 +67,7 @@ def _checks(column: Column) -> list[pa.Check]:
     return checks
 
 
-@lru_cache(maxsize=None)
+@cache
 def schema_of(table_name: str) -> pa.DataFrameSchema:
     """The pandera schema of one raw table, plus `landed_on` (the date of the file); frames are typed as in DTYPES.
 

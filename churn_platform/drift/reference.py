@@ -16,6 +16,7 @@ import pandas as pd
 from churn_platform.contracts.features import Feature
 
 BINS = 10
+DECILES = 10
 
 
 class ReferenceBaselineError(ValueError):
@@ -43,18 +44,18 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The champion's training window: one distribution per feature, and the score's."""
+    """The champion's training window: one distribution per feature, and the score's.
+
+    `decile_cuts` are the score's nine inner decile edges, ascending. They are kept beside its bins, since a model with few distinct
+    scores has equal cuts, which bins merge; it can still be scored.
+    """
 
     rows: int
     first_day: str
     last_day: str
     features: tuple[Distribution, ...]
     score: Distribution
-
-    @property
-    def decile_cuts(self) -> tuple[float, ...]:
-        """The score's inner decile edges, ascending."""
-        return self.score.edges
+    decile_cuts: tuple[float, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -64,6 +65,7 @@ class Reference:
             "last_day": self.last_day,
             "features": [_as_dict(distribution) for distribution in self.features],
             "score": _as_dict(self.score),
+            "decile_cuts": list(self.decile_cuts),
         }
 
     @classmethod
@@ -71,24 +73,42 @@ class Reference:
         """Read `to_dict`'s form.
 
         Raises:
-            ReferenceBaselineError: a key is missing.
+            ReferenceBaselineError: a key is missing, or the counts do not fit the bins or the rows.
         """
         try:
-            return cls(
+            reference = cls(
                 rows=int(content["rows"]),
                 first_day=str(content["first_day"]),
                 last_day=str(content["last_day"]),
                 features=tuple(_from_dict(item) for item in content["features"]),
                 score=_from_dict(content["score"]),
+                decile_cuts=tuple(map(float, content["decile_cuts"])),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ReferenceBaselineError(
-                f"the reference baseline lacks {error}; the model package is not of this version"
+                f"the reference baseline cannot be read ({error!r}); the model package is not of this version"
             ) from error
+        reference._hold_together()
+        return reference
+
+    def _hold_together(self) -> None:
+        for part in (*self.features, self.score):
+            bins = len(part.categories) if part.categories else len(part.edges) + 1
+            if len(part.counts) != bins or part.rows != self.rows or list(part.edges) != sorted(set(part.edges)):
+                raise ReferenceBaselineError(
+                    f"the reference of {part.name} does not add up: {len(part.counts)} counts in {bins} bins, "
+                    f"{part.rows} of {self.rows} rows; the model package is damaged"
+                )
+        if len(self.decile_cuts) != DECILES - 1:
+            raise ReferenceBaselineError(f"the reference has {len(self.decile_cuts)} decile cuts instead of nine")
 
 
 def numeric_distribution(name: str, values: Sequence[float] | pd.Series | np.ndarray, bins: int = BINS) -> Distribution:
-    """Equal-mass bins of a numeric column, edges from these values only; equal edges are merged.
+    """Equal-mass bins of a numeric column, edges from these values only.
+
+    Where several edges fall on one value (most customers have no refunds), that value gets a bin of its own, with what is smaller
+    and what is larger beside it: merged into one edge, all refunds would share a bin with none. A constant column thus has three
+    bins, of which the outer two are empty, so that any change of it can be seen. There are never more than `bins` bins (where `bins` is at least 3).
 
     Args:
         name: the column.
@@ -98,14 +118,28 @@ def numeric_distribution(name: str, values: Sequence[float] | pd.Series | np.nda
     >>> d = numeric_distribution("x", [1.0, 2.0, 3.0, 4.0, float("nan")], bins=2)
     >>> d.edges, d.counts, d.missing
     ((2.5,), (2, 2), 1)
+    >>> numeric_distribution("refunds", [0.0] * 8 + [5.0, 9.0], bins=4).counts
+    (0, 8, 2)
     """
     numbers = np.asarray(values, dtype="float64")
     if np.isinf(numbers).any():
         raise ReferenceBaselineError(f"column {name} holds an infinite value; the contract should have refused it")
     known = numbers[~np.isnan(numbers)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if len(known) else np.array([])
+    edges = np.array(_edges(known, bins))
     counts = np.bincount(np.searchsorted(edges, known, side="right"), minlength=len(edges) + 1)
     return Distribution(name, tuple(map(float, edges)), (), tuple(map(int, counts)), int(len(numbers) - len(known)))
+
+
+def _edges(known: np.ndarray, bins: int) -> list[float]:
+    if not len(known):
+        return []
+    values, times = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]), return_counts=True)
+    return sorted({*values.tolist(), *(_just_above(float(value)) for value in values[times > 1])})
+
+
+def _just_above(value: float) -> float:
+    """The next larger float; above zero the smallest one that every database reads (not denormal)."""
+    return float(np.nextafter(value, np.inf)) if value else float(np.finfo("float64").tiny)
 
 
 def categorical_distribution(name: str, values: pd.Series, categories: Sequence[str]) -> Distribution:
@@ -140,19 +174,27 @@ def reference_baseline(
         first_day, last_day: the window, ISO dates.
 
     Raises:
-        ReferenceBaselineError: no rows, or rows and scores differ in length.
+        ReferenceBaselineError: no rows, rows and scores differ in length, a score is no probability, a feature is missing,
+            a number is infinite, or a category is not in the contract.
     """
     if len(rows) == 0 or len(rows) != len(scores):
         raise ReferenceBaselineError(
             f"a baseline needs as many scores as rows, and at least one; got {len(rows)} rows, {len(scores)} scores"
         )
+    if not bool(np.all((scores >= 0) & (scores <= 1))):
+        raise ReferenceBaselineError("a score of the reference is missing or outside [0, 1]: fit the model again")
+    absent = [feature.name for feature in features if feature.name not in rows]
+    if absent:
+        raise ReferenceBaselineError(f"the training rows lack {', '.join(absent)}: build the feature table again")
     distributions = tuple(
         categorical_distribution(feature.name, rows[feature.name], feature.domain)
         if feature.is_categorical
         else numeric_distribution(feature.name, rows[feature.name])
         for feature in features
     )
-    return Reference(len(rows), first_day, last_day, distributions, numeric_distribution("probability", scores))
+    cuts = np.quantile(scores, np.linspace(0, 1, DECILES + 1)[1:-1])
+    score = numeric_distribution("probability", scores)
+    return Reference(len(rows), first_day, last_day, distributions, score, tuple(map(float, cuts)))
 
 
 def _as_dict(distribution: Distribution) -> dict[str, Any]:

@@ -51,7 +51,11 @@ def _customers(screened: Sequence[Screened], expected: Sequence[date]) -> Accoun
         reason = f"no customers were accepted for {absent[0]}{more}: land customers/{absent[0]}.csv, or look into the quarantine"
     else:
         reason = f"{len(accepted)} customers on {len(expected)} expected days"
-    figures: dict[str, float | int | str] = {"accepted": len(accepted), "expected_days": len(expected), "days_without": len(absent)}
+    figures: dict[str, float | int | str] = {
+        "accepted": len(accepted),
+        "expected_days": len(expected),
+        "days_without": len(absent),
+    }
     return AccountFinding("customers", "customers_have_landed", not absent, reason, figures)
 
 

@@ -2,9 +2,13 @@
 
 What belongs here: a small, seeded, plausible stand-in with the classic 21 columns. What does not: a world with time and scenarios
 (`simulation/`).
+
+`python -m churn_platform.feeds.sample > data/sample/telco_customer_churn.csv` writes the committed sample.
 """
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 import pandas as pd
@@ -31,10 +35,9 @@ def generate_extract(customers: int, rng: np.random.Generator) -> pd.DataFrame:
         (customers, 21) frame with CLASSIC_COLUMNS; ids start with SIM.
     """
     n = customers
-    yes_no = np.array(["No", "Yes"])
 
-    def flag(share: float) -> np.ndarray:
-        return yes_no[(rng.random(n) < share).astype(int)]
+    def flag(share: float | np.ndarray) -> np.ndarray:
+        return np.where(rng.random(n) < share, "Yes", "No")
 
     contract = rng.choice(["Month-to-month", "One year", "Two year"], n, p=[0.55, 0.21, 0.24])
     reach = np.select([contract == "Month-to-month", contract == "One year"], [18.0, 42.0], 57.0)
@@ -83,5 +86,15 @@ def generate_extract(customers: int, rng: np.random.Generator) -> pd.DataFrame:
     )
     rows["MonthlyCharges"] = monthly
     rows["TotalCharges"] = np.where(tenure == 0, "", total.astype(str))
-    rows["Churn"] = yes_no[(rng.random(n) < 1 / (1 + np.exp(-margin))).astype(int)]
+    rows["Churn"] = flag(1 / (1 + np.exp(-margin)))
     return pd.DataFrame(rows)[list(CLASSIC_COLUMNS)]
+
+
+def sample_csv() -> str:
+    """The committed sample: 2,000 rows, a third of them churners, enough for the training gates; always the same bytes."""
+    rows: str = generate_extract(2000, np.random.default_rng(20260101)).to_csv(index=False, lineterminator="\n")
+    return rows
+
+
+if __name__ == "__main__":
+    sys.stdout.write(sample_csv())
