@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +41,10 @@ Feed = Annotated[
 ]
 
 
+class CallError(ValueError):
+    """The call names something that is not there; the message says what there is."""
+
+
 def main() -> None:
     """Entry point: turns every expected error into one line on stderr and an exit code."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -63,7 +69,7 @@ def _exit_code(error: Exception) -> int | None:
     from churn_platform.policies import PolicyError
     from churn_platform.settings import SettingsError
 
-    if isinstance(error, FeedError | HomeError | LandingError | CalendarError | PolicyError | SettingsError):
+    if isinstance(error, CallError | FeedError | HomeError | LandingError | CalendarError | PolicyError | SettingsError):
         return WRONG_CALL
     if isinstance(error, WarehouseError):
         return FAILED
@@ -213,18 +219,23 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI on loopba
     prepare_manifest(platform.settings)
     home = prepare_dagster_home(platform.settings)
     workspace = platform.settings.project_root / "workspace.yaml"
+    # named one by one: `dg dev` wants another project layout than this workspace, and the rest must stay visible
+    ignored = ["ignore:Function `dev_command` is superseded", "ignore:Parameter `backfill_policy`"]
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(home),
         "CHURN_HOME": str(platform.settings.home),
         "DAGSTER_EVENT_BATCH_SIZE": str(BATCH_SIZE),
-        # `dg` is another project layout; this workspace is `dagster dev`'s
-        "PYTHONWARNINGS": "ignore::UserWarning:dagster",
+        "PYTHONWARNINGS": ",".join([*filter(None, [os.environ.get("PYTHONWARNINGS")]), *ignored]),
     }
-    print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups", file=sys.stderr)  # noqa: T201
-    arguments = ["dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
-    os.chdir(platform.settings.project_root)
-    os.execve(os.path.join(os.path.dirname(sys.executable), "dagster"), arguments, environment)  # noqa: S606 (our own environment's dagster)
+    print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups (Ctrl-C ends it)", file=sys.stderr)  # noqa: T201
+    dagster = os.path.join(os.path.dirname(sys.executable), "dagster")
+    arguments = [dagster, "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(arguments, env=environment, cwd=platform.settings.project_root)  # noqa: S603 (our own environment's dagster)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        # Dagster stops its five processes on SIGINT only
+        signal.signal(signal_number, lambda *_: process.send_signal(signal.SIGINT))
+    raise typer.Exit(process.wait())
 
 
 def _platform(feed: str | None) -> Platform:
@@ -298,7 +309,7 @@ def _prepare_features(launcher: Launcher) -> None:
 def _known_day(platform: Platform, chosen: date) -> None:
     calendar = platform.calendar
     if not calendar.first_day <= chosen <= calendar.last_day:
-        raise typer.BadParameter(
+        raise CallError(
             f"{chosen} is not a day of the feed: its days are {calendar.first_day} to {calendar.last_day}"
         )
 
@@ -307,7 +318,7 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a date: write it as 2026-06-01") from None
+        raise CallError(f"{text!r} is not a date: write it as 2026-06-01") from None
 
 
 def _say(as_json: bool, line: str) -> None:

@@ -103,7 +103,7 @@ def status_summary(platform: Platform) -> Summary:
         "first_day_published": days[0] if days else None,
         "last_day_published": days[-1] if days else None,
         "ledger_entries": len(platform.ops.ledger(limit=1_000_000)),
-        "ledger_intact": verified.ok,
+        "ledger_intact": verified.verdict == "pass",
         "policy_digest": platform.policies.digest,
     }
 

@@ -1,0 +1,219 @@
+"""The main job on the real IBM data, as a user runs it: one command, one home, then what a second run and a bad day do to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REAL_DATA = ROOT.parent / "shared" / "data"
+LIVE_DAY = "2026-06-03"
+
+pytestmark = [pytest.mark.xdist_group("main_job"), pytest.mark.slow]
+
+
+def churn(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the console script in a home of its own."""
+    script = Path(sys.executable).parent / "churn"
+    return subprocess.run(
+        [script, *arguments],
+        env={**os.environ, "CHURN_HOME": str(home), "CHURN_OFFLINE": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home.parent,
+    )
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr[-3000:]
+    parsed: dict[str, Any] = json.loads(done.stdout)
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert (REAL_DATA / "telco_customer_churn.csv").is_file(), f"the real data must lie in {REAL_DATA}"
+    return tmp_path_factory.mktemp("main-job") / "home"
+
+
+@pytest.fixture(scope="module")
+def summary(home: Path) -> dict[str, Any]:
+    return answer(churn(home, "run", "--feed", "ibm", "--json"))
+
+
+@pytest.fixture
+def copy_of(home: Path, summary: dict[str, Any], tmp_path: Path) -> Path:
+    """A copy of the finished home, to be damaged."""
+    assert summary["champion_version"]
+    return Path(shutil.copytree(home, tmp_path / "home"))
+
+
+def test_the_main_job_accounts_for_every_row(summary: dict[str, Any]) -> None:
+    assert summary["feed"] == "ibm"
+    assert summary["simulated"] is False
+    assert summary["rows_received"] == summary["rows_accepted"] + summary["rows_quarantined"]
+    assert summary["rows_by_table"]["customers"]["accepted"] == 7043
+    assert summary["rows_quarantined"] == 0
+
+
+def test_the_first_model_becomes_champion_with_an_honest_interval(summary: dict[str, Any]) -> None:
+    assert summary["champion_version"] == "churn-1"
+    assert summary["holdout_auc_low"] < summary["holdout_auc"] < summary["holdout_auc_high"]
+    # 0.847 is what ten lines of XGBoost reach in cross-validation on these columns
+    assert summary["holdout_auc_high"] >= 0.847
+    assert summary["holdout_rows"] >= 1000
+    assert 0 <= summary["ece"] < 0.05
+
+
+def test_every_live_customer_is_scored_once(summary: dict[str, Any], home: Path) -> None:
+    assert summary["days_scored"] == 45
+    assert summary["customers_scored"] == round(0.2 * 7043)
+    assert sum(summary["bands"].values()) == summary["customers_scored"]
+    assert len(summary["most_at_risk"]) == 10
+    assert all(customer["reasons"] for customer in summary["most_at_risk"])
+
+
+def test_the_report_opens_offline(summary: dict[str, Any]) -> None:
+    page = Path(summary["report"]).read_text()
+    assert "<html" in page
+    assert 'src="http' not in page
+    assert "link href" not in page
+
+
+def test_json_answers_name_every_stage(summary: dict[str, Any]) -> None:
+    stages = {"ingest", "features", "train", "evaluate", "explain", "release", "score", "orchestration", "total"}
+    assert stages == set(summary["seconds"])
+
+
+def test_a_published_score_explains_itself_down_to_the_margin(summary: dict[str, Any], home: Path) -> None:
+    from churn_platform.adapters.snapshots import read_snapshot
+
+    scores, snapshot = read_snapshot(home / "published", "daily_scores", LIVE_DAY)
+    assert snapshot.about["model_version"] == "churn-1"
+    reasons = json.loads(scores["reasons"].iloc[0])
+    assert set(reasons[0]) == {"feature", "value", "contribution", "text"}
+    assert scores["probability"].between(0, 1, inclusive="neither").all()
+    assert set(scores["decile"]) <= set(range(1, 11))
+
+
+def test_a_day_run_again_publishes_the_same_contents(copy_of: Path) -> None:
+    from churn_platform.adapters.snapshots import history, read_snapshot
+
+    before = read_snapshot(copy_of / "published", "daily_scores", LIVE_DAY)[1]
+    again = answer(churn(copy_of, "day", LIVE_DAY, "--json"))
+    assert again["customers_scored"] == before.rows
+    assert read_snapshot(copy_of / "published", "daily_scores", LIVE_DAY)[1].digest == before.digest
+    assert len(history(copy_of / "published", "daily_scores", LIVE_DAY)) == 1
+
+
+def test_training_again_from_the_same_inputs_gives_the_same_package_and_keeps_the_champion(copy_of: Path) -> None:
+    before = answer(churn(copy_of, "status", "--json"))
+    again = answer(churn(copy_of, "train", "--json"))
+    assert again["package"] == before["package"]
+    assert again["champion_version"] == "churn-1"
+    assert again["newest_registered"] == "churn-1"
+
+
+def test_a_challenger_does_not_replace_the_champion_without_a_comparison(copy_of: Path) -> None:
+    challenged = answer(churn(copy_of, "train", "--feature-set", "v2", "--json"))
+    assert challenged["newest_registered"] == "churn-2"
+    assert challenged["champion_version"] == "churn-1"
+    assert challenged["decision"] == "needs_comparison"
+
+
+def test_a_broken_day_is_blocked_and_yesterdays_scores_stay(copy_of: Path) -> None:
+    from churn_platform.adapters.feed_source import open_feed
+    from churn_platform.adapters.home import claim_home
+    from churn_platform.adapters.snapshots import read_snapshot
+    from churn_platform.adapters.warehouse import Warehouse
+    from churn_platform.policies import load_policies
+    from churn_platform.settings import load_settings
+
+    before = read_snapshot(copy_of / "published", "daily_scores", LIVE_DAY)[1].digest
+    landed = copy_of / "landing" / "customers" / f"{LIVE_DAY}.parquet"
+    broken = pd.read_parquet(landed).assign(contract="Weekly")
+    # the replay would land the day anew, so these files are given to the landing feed, which takes them as they are
+    settings = replace(load_settings(), home=copy_of)
+    (copy_of / "home.json").unlink()
+    claim_home(settings, open_feed("landing", settings, load_policies()).home)
+    broken.to_parquet(landed, index=False)
+    done = churn(copy_of, "day", LIVE_DAY, "--json")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "no customers were accepted" in done.stderr
+    warehouse = Warehouse(copy_of / "warehouse" / "warehouse.duckdb")
+    refused = warehouse.query("SELECT rule, found FROM raw.quarantine WHERE landed_on = DATE '2026-06-03'")
+    assert len(refused) == len(broken)
+    assert set(refused["found"]) == {'"Weekly"'}
+    assert read_snapshot(copy_of / "published", "daily_scores", LIVE_DAY)[1].digest == before
+
+
+def test_a_damaged_champion_package_scores_nothing(copy_of: Path, summary: dict[str, Any]) -> None:
+    booster = copy_of / "packages" / summary["package"] / "booster.json"
+    booster.chmod(0o644)
+    content = bytearray(booster.read_bytes())
+    content[len(content) // 2] ^= 1
+    booster.write_bytes(content)
+    done = churn(copy_of, "score", LIVE_DAY, "--json")
+    assert done.returncode == 1
+    assert "booster.json" in done.stderr
+
+
+def test_another_feed_is_refused_in_this_home(copy_of: Path) -> None:
+    done = churn(copy_of, "run", "--feed", "landing", "--json")
+    assert done.returncode == 2
+    assert "one home is one telco" in done.stderr
+
+
+def test_a_day_outside_the_feed_is_a_wrong_call(copy_of: Path) -> None:
+    done = churn(copy_of, "day", "2031-01-01")
+    assert done.returncode == 2
+    assert "its days are 2026-01-01 to" in done.stderr
+
+
+def test_a_day_after_the_live_days_only_takes_in_outcomes(copy_of: Path) -> None:
+    late = answer(churn(copy_of, "day", "2026-07-20", "--json"))
+    assert late["customers_scored"] == 0
+    assert late["rows_accepted"] == late["rows_by_table"]["churn_events"]["accepted"] > 0
+
+
+def test_status_says_what_the_home_holds(summary: dict[str, Any], home: Path) -> None:
+    status = answer(churn(home, "status", "--json"))
+    assert status["champion_version"] == summary["champion_version"]
+    assert status["days_published"] == 45
+    assert status["ledger_intact"] is True
+    told = churn(home, "report")
+    assert told.returncode == 0
+    assert "evaluation.html" in told.stdout.replace("\n", "")
+
+
+def test_an_empty_home_says_that_nothing_has_run(tmp_path: Path) -> None:
+    done = churn(tmp_path / "nothing", "status", "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["feed"] is None
+
+
+def test_mlflow_mirrors_the_champion(summary: dict[str, Any], home: Path) -> None:
+    from churn_platform.adapters.registry import ModelRegistry
+
+    assert ModelRegistry(home / "mlflow", "telco-churn").alias_of("champion") == summary["champion_version"]
+
+
+def test_every_run_is_in_the_dagster_instance_for_the_ui(summary: dict[str, Any], home: Path) -> None:
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        statuses = {run.job_name: run.status for run in instance.get_runs()}
+        scored = instance.get_materialized_partitions(dg.AssetKey("daily_scores"))
+    assert statuses == dict.fromkeys(("history", "training", "day"), dg.DagsterRunStatus.SUCCESS)
+    assert len(scored) == summary["days_scored"]
