@@ -38,6 +38,7 @@ class Leaving(Figures):
 
     intercept: float
     attributes: Positive
+    tenure: Positive
     mood: float
     stress: float
     price_rise: float

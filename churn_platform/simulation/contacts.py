@@ -13,10 +13,10 @@ import pandas as pd
 from churn_platform.contracts.tables import RETENTION_CONTACTS
 from churn_platform.simulation.behaviour import Behaviour
 from churn_platform.simulation.customers import CYCLE_DAYS, Codes, Customers, Index, Ints
-from churn_platform.simulation.cycle import Levers
-from churn_platform.simulation.draws import Draws, Floats, Purpose
+from churn_platform.simulation.draws import Draws, Floats, Purpose, Serials
 from churn_platform.simulation.landing import Rows
 from churn_platform.simulation.leaving import Risk, leaving_day
+from churn_platform.simulation.levers import Levers
 
 CHANNELS = RETENTION_CONTACTS.column("channel").domain
 ARMS = RETENTION_CONTACTS.column("arm").domain
@@ -32,15 +32,13 @@ class ContactListError(ValueError):
 class ContactPlan:
     """Contacts for the next day, as codes: positions in the channels, arms and offers."""
 
-    serial: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    serial: Serials
     channel: Codes
     arm: Codes
     offer: Codes
 
 
-def plan_from_list(
-    contacts: pd.DataFrame, serials: np.ndarray[tuple[int], np.dtype[np.uint64]], behaviour: Behaviour
-) -> ContactPlan:
+def plan_from_list(contacts: pd.DataFrame, serials: Serials, behaviour: Behaviour) -> ContactPlan:
     """A contact list as codes.
 
     Args:
@@ -128,3 +126,26 @@ def make_contacts(
         "cost": np.round(channel_cost + offer_cost, 2),
     }
     return Rows(first), Rows(later).where(treated & ~at_once)
+
+
+def background_plan(
+    c: Customers, candidates: Index, listed: Serials, day: int, behaviour: Behaviour, draws: Draws
+) -> ContactPlan:
+    """The small random programme: a fixed share of the candidates who are not listed already, some of them as control.
+
+    At least one contact a day, as long as there is anybody: uplift can only be learned from contacts made at random.
+
+    Args:
+        candidates: positions of the customers billed yesterday.
+        listed: serials on today's contact lists.
+    """
+    r = behaviour.retention
+    candidates = candidates[~np.isin(c.serial[candidates], listed)]
+    count = min(len(candidates), max(1, round(r.background_share * len(candidates))))
+    lot = draws.uniform(Purpose.CONTACT_SELECTION, c.serial[candidates], day)
+    serial = c.serial[np.sort(candidates[np.argsort(lot, kind="stable")[:count]])]
+    treated = draws.uniform(Purpose.CONTACT_ARM, serial, day) < r.background_treated
+    arm = np.where(treated, TREATMENT, ARMS.index("control")).astype(np.int8)
+    offer = np.floor(len(r.offers) * draws.uniform(Purpose.CONTACT_OFFER, serial, day)).astype(np.int8)
+    channel = np.floor(len(CHANNELS) * draws.uniform(Purpose.CONTACT_OFFER, serial, day, 1)).astype(np.int8)
+    return ContactPlan(serial, channel, arm, np.where(treated, offer, -1).astype(np.int8))

@@ -10,7 +10,6 @@ stress shows in late payments. So the operational tables tell in time about what
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -28,43 +27,12 @@ from churn_platform.simulation.customers import (
 )
 from churn_platform.simulation.draws import Draws, Floats, Purpose
 from churn_platform.simulation.leaving import Risk, leaving_day
+from churn_platform.simulation.levers import Levers
 from churn_platform.simulation.profile import Profile
 
 MOST_TICKETS = 3
 TOPICS = ("billing", "contract", "other", "service", "technical")
 SEVERITIES = ("high", "low", "medium")
-
-
-class Levers(Protocol):
-    """What a scenario moves.
-
-    A lever that is not moved answers with its neutral element, and the numbers stay bit for bit.
-    """
-
-    def applied(self, quantity: str, values: Floats, customers: Customers, day: Ints) -> Floats:
-        """`values` of one of the world's quantities after shifts and scales."""
-
-    def added_log_odds(self, customers: Customers, day: Ints) -> Floats | float:
-        """What is added to the log odds of leaving."""
-
-    def adopt(self, customers: Customers, day: Ints) -> bool:
-        """Switch customers to what they adopt, in place; True if any attribute may have changed."""
-
-
-class NothingMoves:
-    """The calm world's levers."""
-
-    def applied(self, quantity: str, values: Floats, customers: Customers, day: Ints) -> Floats:
-        """The values themselves."""
-        return values
-
-    def added_log_odds(self, customers: Customers, day: Ints) -> Floats | float:
-        """Nothing."""
-        return 0.0
-
-    def adopt(self, customers: Customers, day: Ints) -> bool:
-        """Nobody."""
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +133,9 @@ class Life:
     def _charge(self, c: Customers, day: Ints) -> None:
         price = self._internet_price[c.internet_type] + self._add_on_price[c.add_ons] + c.jitter
         price += self._phone_price * c.phone_service + self._lines_price * (c.multiple_lines == 2)
-        c.price_factor = self._levers.applied("customers.monthly_charges", np.ones(len(c)), c, day)
-        c.charges = np.round(price * c.price_factor / self._step) * self._step
+        asked = self._levers.applied("customers.monthly_charges", price, c, day)
+        c.price_factor = np.divide(asked, price, out=np.ones(len(c)), where=price > 0)
+        c.charges = np.round(asked / self._step) * self._step
 
     def _use(
         self, c: Customers, day: Ints, full: np.ndarray[tuple[int], np.dtype[np.bool_]]

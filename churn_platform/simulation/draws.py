@@ -65,7 +65,7 @@ class Purpose(IntEnum):
     CONTACT_ACCEPTED = 113
     CONTACT_REPORT = 114
     ADOPTION = 120  # and one number per effect of a scenario, as for the next ones
-    NULLS = 160
+    BLANKS = 160
     DUPLICATES = 200
     JOINER_MIX = 240
     OPENING = 300

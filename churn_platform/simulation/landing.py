@@ -85,6 +85,22 @@ def no_rows(table: str) -> Rows:
     return Rows(columns | more | {"serial": np.zeros(0, dtype=np.uint64), "copies": np.zeros(0, dtype=np.int8)})
 
 
+def newest_versions(table: str, rows: Rows) -> Rows:
+    """Without the rows that are replaced by a later version in the same file.
+
+    Two versions must not be known on one day.
+    """
+    key = {"support_tickets": ("cycle", "nth"), "invoices": ("cycle",), "retention_contacts": ("contacted_on",)}
+    if table not in key or len(rows) < 2:
+        return rows
+    whose = rows.columns["serial"].astype(np.uint64)
+    for name in key[table]:
+        whose = whose * np.uint64(65536) + rows.columns[name].astype(np.uint64)
+    # rows wait in the order in which their versions came about: the last one is the newest
+    _, newest = np.unique(whose[::-1], return_index=True)
+    return rows.where(np.sort(len(rows) - 1 - newest))
+
+
 def customer_rows(c: Customers, cycle: Cycle, profile: Profile) -> Rows:
     """A row per billed customer: profile, services and billing on the day."""
     internet = c.internet_type != NO_INTERNET

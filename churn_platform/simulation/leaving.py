@@ -39,7 +39,7 @@ class Risk:
         )
         months = np.arange(1201)
         by_tenure = np.interp(months, list(profile.leaving_by_tenure), list(profile.leaving_by_tenure.values()))
-        self._of_tenure = scale * by_tenure
+        self._of_tenure = behaviour.leaving.tenure * by_tenure
         b = behaviour.leaving
         self._moving = np.interp(months, [b.old_from_months, b.old_at_months], [b.moving, b.moving_when_old])
         self._behaviour = behaviour

@@ -67,6 +67,8 @@ class Profile(Figures):
     #: the piecewise linear part of the same regression: tenure in months -> log odds
     leaving_by_tenure: dict[int, float]
     joiners: tuple[ConditionalTable, ...]
+    #: the extract's own mix of attributes that stay: what the base is balanced to
+    stock: tuple[ConditionalTable, ...]
     #: share with the service among internet customers: of new ones (up to 3 months), of old ones (over 60)
     uptake: dict[str, tuple[float, float]]
     #: deciles (0, 10, … 100 %) of monthly GB by internet type, and of monthly long-distance charges
@@ -89,6 +91,18 @@ def parse_profile(text: str, where: str) -> Profile:
         return Profile.model_validate(yaml.safe_load(text))
     except (yaml.YAMLError, ValidationError) as error:
         raise ProfileError(f"{where} is not a profile: {error}. Write it anew from the extract.") from error
+
+
+def profile_as_yaml(profile: Profile) -> str:
+    """The profile as the text of `profile.yml`: the same figures, the same bytes."""
+    content = yaml.safe_dump(
+        profile.model_dump(mode="json"), sort_keys=False, width=120, allow_unicode=True, default_flow_style=None
+    )
+    return (
+        "# Figures of the real extract, written by profile_from_extract and balanced; not by hand.\n"
+        "# Only `joiners` depends on the world's behaviour as well: it is what keeps the base as `stock` shows it.\n"
+        + content
+    )
 
 
 @cache

@@ -39,6 +39,7 @@ STAYING = (
     ("paperless_billing", ("internet_type",)),
     ("unlimited_data", ("internet_type",)),
 )
+REFERRALS = ("number_of_referrals", ("partner",))
 CHANGING = (
     ("contract", ("internet_type",)),
     ("payment_method", ("internet_type", "paperless_billing")),
@@ -72,10 +73,11 @@ def profile_from_extract(
     new, old = rows["tenure_months"] <= NEW, rows["tenure_months"] > OLD
     referring = rows["tenure_months"] > 12
     everyone = np.ones(len(rows))
-    joiners = [_conditional(rows, name, given, probability) for name, given in STAYING]
-    joiners += [_conditional(rows[new], name, given, everyone[new]) for name, given in CHANGING]
+    joiners = [conditional_table(rows, name, given, probability) for name, given in STAYING]
+    joiners += [conditional_table(rows[new], name, given, everyone[new]) for name, given in CHANGING]
+    stock = [conditional_table(rows, name, given, everyone) for name, given in (*STAYING, REFERRALS)]
     joiners.append(
-        _conditional(rows[referring], "number_of_referrals", ("partner",), probability[referring.to_numpy()])
+        conditional_table(rows[referring], "number_of_referrals", ("partner",), probability[referring.to_numpy()])
     )
     automatic = rows["payment_method"].str.contains("automatic").map({True: "Yes", False: "No"})
     uptake = {name: _uptake(rows[name][internet], new, old) for name in ADD_ONS} | {
@@ -93,6 +95,7 @@ def profile_from_extract(
         leaving=leaving,
         leaving_by_tenure=by_tenure,
         joiners=tuple(joiners),
+        stock=tuple(stock),
         uptake=uptake,
         usage_gb={
             str(kind): _deciles(part["avg_monthly_gb"]) for kind, part in rows[internet].groupby("internet_type")
@@ -209,7 +212,8 @@ def _price_list(rows: pd.DataFrame) -> PriceList:
     )
 
 
-def _conditional(rows: pd.DataFrame, name: str, given: tuple[str, ...], weights: Floats) -> ConditionalTable:
+def conditional_table(rows: pd.DataFrame, name: str, given: tuple[str, ...], weights: Floats) -> ConditionalTable:
+    """Weighted shares of an attribute's values for each combination of its parents' values."""
     key = rows[list(given)].agg(" | ".join, axis=1) if given else pd.Series("", index=rows.index)
     counts = pd.Series(weights, index=rows.index).groupby([key, rows[name].astype("str")]).sum().unstack().fillna(0.0)
     shares = counts.div(counts.sum(axis=1), axis=0)

@@ -27,17 +27,16 @@ import pandas as pd
 from churn_platform.contracts.tables import RAW_TABLES
 from churn_platform.simulation.behaviour import Behaviour, packaged_behaviour
 from churn_platform.simulation.contacts import (
-    ARMS,
-    CHANNELS,
     ContactListError,
     ContactPlan,
+    background_plan,
     make_contacts,
     plan_from_list,
 )
 from churn_platform.simulation.customers import CYCLE_DAYS, NEVER, Customers, Ints, Joiners
-from churn_platform.simulation.cycle import Life, NothingMoves
-from churn_platform.simulation.draws import Draws, Purpose
-from churn_platform.simulation.feed import Untouched
+from churn_platform.simulation.cycle import Life
+from churn_platform.simulation.draws import Draws
+from churn_platform.simulation.feed import Feeds
 from churn_platform.simulation.identity import customer_ids, serials_of
 from churn_platform.simulation.landing import (
     Rows,
@@ -46,13 +45,17 @@ from churn_platform.simulation.landing import (
     customer_rows,
     frame_of,
     invoice_rows,
+    newest_versions,
     no_rows,
     text_of,
     ticket_rows,
     usage_rows,
 )
+from churn_platform.simulation.leavers import Leavers
+from churn_platform.simulation.levers import Levers
 from churn_platform.simulation.opening import History
 from churn_platform.simulation.profile import Profile, packaged_profile
+from churn_platform.simulation.scenario import Scenario, scenario_named
 from churn_platform.simulation.settling import Settled, settle
 from churn_platform.simulation.truth import DayTruth, best_auc
 
@@ -94,6 +97,7 @@ class World:
         customers: size of the base, 50 or more.
         seed: same seed, same bytes.
         start_date: the first day; the eve's books come from `opening`.
+        scenario: what changes; by default nothing ever does.
         profile, behaviour: figures; by default those of the package.
         background_contacts: whether the small random contact programme runs.
     """
@@ -104,6 +108,7 @@ class World:
         customers: int = 7_000,
         seed: int = 0,
         start_date: date = FIRST_DAY,
+        scenario: Scenario | None = None,
         profile: Profile | None = None,
         behaviour: Behaviour | None = None,
         background_contacts: bool = True,
@@ -116,13 +121,15 @@ class World:
         self.background_contacts = background_contacts
         self._start = (start_date - EPOCH).days
         self._draws = Draws(seed)
-        self._levers = NothingMoves()
-        self._feeds = Untouched()
+        self.scenario = scenario or scenario_named("calm")
+        self._levers = Levers(self.scenario, self._start, self._draws)
+        self._feeds = Feeds(self.scenario, self._start, self._draws)
         self._life = Life(self.profile, self.behaviour, self._draws, self._levers)
         self._joiners = Joiners(self.profile, self.behaviour, self._draws)
+        self._leavers = Leavers(self.profile, self.behaviour, self._draws, self._levers)
         self._texts = {
-            "churn_category": tuple(self.profile.reasons),
-            "churn_reason": tuple(sorted({reason for part in self.profile.reasons.values() for reason in part})),
+            "churn_category": self._leavers.categories,
+            "churn_reason": self._leavers.reasons,
             "offer": tuple(self.behaviour.retention.offers),
         }
         self._waiting = Waiting()
@@ -207,16 +214,24 @@ class World:
         self._slot[settled.just_left.serial] = 0
         self._left_on = np.full(settled.next_serial, NEVER)  # by serial
         self._left_on[settled.just_left.serial] = settled.just_left.left
-        for table, rows in history.rows(settled.present, settled.just_left, settled.next_serial).items():
-            self._waiting.add(table, rows)
-        self._wait("churn_events", self._churn_rows(settled.just_left), settled.just_left)
         observed = Customers.together([settled.present, settled.just_left])
+        position = np.zeros(settled.next_serial, dtype=np.int32)
+        position[observed.serial] = np.arange(len(observed), dtype=np.int32)
+        for table, rows in history.rows(settled.present, settled.just_left, settled.next_serial).items():
+            ahead = rows.columns["known_at"] >= self._start
+            self._waiting.add(table, rows.where(~ahead))
+            ahead_rows = rows.where(ahead)
+            self._wait(table, ahead_rows, observed.take(position[ahead_rows.columns["serial"]]))
+        self._wait("churn_events", self._leavers.events(settled.just_left), settled.just_left)
         self._opening_truth = self._truth_of(observed.take(observed.observed > observed.joined))
 
     def _contact(self) -> None:
         plans, self._plans = self._plans, []
         if self.background_contacts:
-            plans = [*plans, self._background_plan({int(s) for plan in plans for s in plan.serial})]
+            c = self._customers
+            billed = np.flatnonzero(self._occupied & (c.observed == self._day - 1) & (c.leave_probability > 0))
+            listed = np.concatenate([np.zeros(0, dtype=np.uint64), *(plan.serial for plan in plans)])
+            plans.append(background_plan(c, billed, listed, self._day, self.behaviour, self._draws))
         for plan in plans:
             at = self._slot[plan.serial].astype(np.intp)
             first, later = make_contacts(
@@ -227,29 +242,12 @@ class World:
             for_later = np.isin(plan.serial, later.columns["serial"])
             self._wait("retention_contacts", later, whose.take(for_later))
 
-    def _background_plan(self, listed: set[int]) -> ContactPlan:
-        """A fixed share of yesterday's billed customers, drawn at random, half of them as control."""
-        r, draws = self.behaviour.retention, self._draws
-        c = self._customers
-        billed = np.flatnonzero(self._occupied & (c.observed == self._day - 1) & (c.leave_probability > 0))
-        billed = billed[~np.isin(c.serial[billed], np.array(sorted(listed), dtype=np.uint64))]
-        count = min(len(billed), max(1, round(r.background_share * len(billed))))
-        lot = draws.uniform(Purpose.CONTACT_SELECTION, c.serial[billed], self._day)
-        chosen = np.sort(billed[np.argsort(lot, kind="stable")[:count]])
-        serial = c.serial[chosen]
-        treated = draws.uniform(Purpose.CONTACT_ARM, serial, self._day) < r.background_treated
-        arm = np.where(treated, ARMS.index("treatment"), ARMS.index("control")).astype(np.int8)
-        offers = len(r.offers)
-        offer = np.floor(offers * draws.uniform(Purpose.CONTACT_OFFER, serial, self._day)).astype(np.int8)
-        channel = np.floor(len(CHANNELS) * draws.uniform(Purpose.CONTACT_OFFER, serial, self._day, 1)).astype(np.int8)
-        return ContactPlan(serial, channel, arm, np.where(treated, offer, -1).astype(np.int8))
-
     def _leave(self) -> int:
         leaving = np.flatnonzero(self._occupied & (self._customers.left <= self._day))
         gone = self._customers.take(leaving)
         self._occupied[leaving] = False
         self._left_on[gone.serial] = gone.left
-        self._wait("churn_events", self._churn_rows(gone), gone)
+        self._wait("churn_events", self._leavers.events(gone), gone)
         return len(leaving)
 
     def _join(self) -> int:
@@ -264,7 +262,7 @@ class World:
         self._owed -= count
         serials = np.arange(self._next_serial, self._next_serial + count, dtype=np.uint64)
         self._next_serial += count
-        new = self._joiners.join(serials, np.full(count, self._day, dtype=np.int32))
+        new = self._joiners.join(serials, np.full(count, self._day, dtype=np.int32), self._levers.redirect)
         self._slot = np.concatenate([self._slot, self._place(new)])
         self._left_on = np.concatenate([self._left_on, np.full(count, NEVER)])
         return count
@@ -299,40 +297,6 @@ class World:
     def _wait(self, table: str, rows: Rows, customers: Customers) -> None:
         self._waiting.add(table, self._feeds.changed(table, rows, customers) if self._feeds.touches(table) else rows)
 
-    def _churn_rows(self, gone: Customers) -> Rows:
-        """Leavers' events, with the telco's classification.
-
-        Troubles make it more likely attitude or dissatisfaction, a higher price, price.
-        """
-        draws = self._draws
-        shares = self.profile.reasons
-        weights = np.tile([sum(part.values()) for part in shares.values()], (len(gone), 1))
-        categories = list(shares)
-        for name in ("Attitude", "Dissatisfaction"):
-            weights[:, categories.index(name)] *= np.exp(0.5 * np.clip(gone.mood, -2.0, 4.0))
-        weights[:, categories.index("Price")] *= 1.0 + 10.0 * np.maximum(gone.price_factor - 1.0, 0.0)
-        edges = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
-        category = (draws.uniform(Purpose.LEAVING_REASON, gone.serial, 0)[:, None] > edges[:, :-1]).sum(axis=1)
-        u = draws.uniform(Purpose.LEAVING_REASON, gone.serial, 0, 1)
-        reason = np.zeros(len(gone), dtype=np.int8)
-        for k, part in enumerate(shares.values()):
-            codes = np.array([self._texts["churn_reason"].index(name) for name in part])
-            within = np.cumsum(list(part.values())) / sum(part.values())
-            of = category == k
-            reason[of] = codes[np.searchsorted(within[:-1], u[of])]
-        most = self.behaviour.reporting.churn_at_most
-        delay = np.floor((most + 1) * draws.uniform(Purpose.CHURN_REPORT, gone.serial, 0)).astype(np.int32)
-        return Rows(
-            {
-                "serial": gone.serial,
-                "churned_on": gone.left,
-                "known_at": gone.left + delay,
-                "churn_category": category.astype(np.int8),
-                "churn_reason": reason,
-                "copies": np.ones(len(gone), dtype=np.int8),
-            }
-        )
-
     def _truth_of(self, c: Customers) -> dict[str, Any]:
         tenure = ((c.observed - c.joined) // CYCLE_DAYS).astype(np.int32)
         treated = self._life.risk.treated(c, tenure, self._levers.added_log_odds(c, c.observed))
@@ -354,15 +318,18 @@ class World:
                 rows = no_rows(table)
             elif table == "support_tickets":
                 rows = rows.where(rows.columns["opened_on"] < self._left_on[rows.columns["serial"]])
+            if self._feeds.touches(table):
+                rows = newest_versions(table, rows)
             tables[table] = self._feeds.reshaped(table, frame_of(table, rows, self._texts), self._day)
         today = EPOCH + timedelta(days=self._day)
         p = truth["leave_probability"]
+        changed = self.scenario.start_day
         summary = DayTruth(
             day=today,
-            scenario="calm",
-            cause="none",
-            changed_on=None,
-            strength={},
+            scenario=self.scenario.name,
+            cause=self.scenario.cause,
+            changed_on=None if changed is None else self.start_date + timedelta(days=changed),
+            strength=self._strength_today(),
             customers=self.customers,
             observed=len(p),
             joined=joined,
@@ -380,3 +347,8 @@ class World:
             }
         )
         return DayLanding(today, tables, frame, summary)
+
+    def _strength_today(self) -> dict[str, float]:
+        day = self._day - self._start
+        effects = self.scenario.effects
+        return {self.scenario.name_of(k): float(effects[k].strength_on(day)) for k in range(len(effects))}
