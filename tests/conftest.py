@@ -26,6 +26,7 @@ from hypothesis import settings
 
 from churn_platform.adapters.ops_store import OpsStore
 from churn_platform.adapters.ops_store.anchor import Anchor
+from churn_platform.adapters.ops_store.tables import metadata
 
 # Seeded, so that a run can be repeated; without deadlines, since a slow machine is not a broken law.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -100,16 +101,19 @@ def new_ops_database(request: pytest.FixtureRequest, tmp_path: Path) -> OpsDatab
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def ops_database(request: pytest.FixtureRequest, tmp_path: Path) -> OpsDatabase:
-    """A database with the tables and no rows: a copy of one that was migrated once for the session."""
+    """A database with the tables and no rows, from one that was migrated once for the session.
+
+    SQLite: a copy. PostgreSQL: the same one emptied, since each new database is 300 files that must go again.
+    """
     anchor = tmp_path / "ops" / "head.json"
     anchor.parent.mkdir()
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/ops/ops.db"
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "ops" / "ops.db")
-    else:
-        url = request.getfixturevalue("postgres_server").new_database(request.getfixturevalue("migrated_postgres"))
     Anchor(anchor).create()
-    return OpsDatabase(request.param, url, anchor)
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "ops" / "ops.db")
+        return OpsDatabase("sqlite", f"sqlite:///{tmp_path}/ops/ops.db", anchor)
+    database = OpsDatabase("postgresql", request.getfixturevalue("migrated_postgres"), anchor)
+    database.tamper(*(f"DELETE FROM {table}" for table in metadata.tables))
+    return database
 
 
 @pytest.fixture(scope="session")
@@ -138,14 +142,12 @@ class PostgresServer:
 
     socket_folder: Path
 
-    def new_database(self, copied_from: str | None = None) -> str:
+    def new_database(self) -> str:
         import psycopg
-        from sqlalchemy.engine import make_url
 
         name = f"ops_{next(_numbers)}"
-        template = make_url(copied_from).database if copied_from else "template1"
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
         return self._url(name).replace("postgresql://", "postgresql+psycopg://")
 
     def _url(self, database: str) -> str:

@@ -414,9 +414,9 @@ def test_an_existing_store_opens_without_migrating_and_keeps_its_state(
 
 
 def test_a_store_of_an_older_platform_takes_the_steps_it_lacks_and_keeps_its_state(
-    ops_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_ops_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ops_database.open() as store:
+    with new_ops_database.open() as store:
         store.register_model(registration(), **BY)
     migrations = tmp_path / "migrations"
     shutil.copytree(database.MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
@@ -427,7 +427,7 @@ def test_a_store_of_an_older_platform_takes_the_steps_it_lacks_and_keeps_its_sta
     monkeypatch.setattr(database, "MIGRATIONS", migrations)
     monkeypatch.setattr(database, "SCHEMA_VERSION", "0002")
     for _ in range(2):
-        with ops_database.open() as store:
+        with new_ops_database.open() as store:
             assert [model.version for model in store.models()] == ["churn-1"]
             assert store.verify_ledger().verdict == "pass"
             with store._engine.connect() as connection:
@@ -435,11 +435,11 @@ def test_a_store_of_an_older_platform_takes_the_steps_it_lacks_and_keeps_its_sta
                 assert database.schema_version(connection) == "0002"
 
 
-def test_a_store_of_a_newer_platform_is_refused(ops_database: Any) -> None:
-    ops_database.open().close()
-    ops_database.tamper("UPDATE ops_store_version SET version_num = '9999'")
+def test_a_store_of_a_newer_platform_is_refused(new_ops_database: Any) -> None:
+    new_ops_database.open().close()
+    new_ops_database.tamper("UPDATE ops_store_version SET version_num = '9999'")
     with pytest.raises(SchemaMismatch, match="is at schema 9999, and this version of the platform knows 0001"):
-        ops_database.open()
+        new_ops_database.open()
 
 
 def test_a_path_is_a_sqlite_store_with_its_anchor_beside(tmp_path: Path) -> None:
