@@ -33,9 +33,8 @@ class Figures:
         self.scripts: list[str] = []
 
     def place(self, figure: Any, name: str, height: int | None = None) -> str:
-        """The figure's place in the page; its data go to `scripts`, as JSON that cannot end the element it stands
-        in."""
-        data = framed(figure, height).to_json(engine="json").replace("<", "\\u003c")
+        """The figure's place in the page; its data go to `scripts`, as JSON in which plotly has escaped < and >."""
+        data = framed(figure, height).to_json(engine="json")
         self.scripts.append(f'draw("{name}", {data});')
         return f'<div class="plot" id="{name}" style="height:{int(figure.layout.height)}px"></div>'
 

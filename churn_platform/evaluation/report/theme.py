@@ -59,7 +59,7 @@ header {{ padding: 40px 0 8px; display: grid; gap: 8px 56px; align-items: end;
   grid-template-columns: minmax(0, 1.5fr) minmax(0, 1fr); }}
 header > .eyebrow, header > .callout {{ grid-column: 1 / -1; }}
 .eyebrow {{ display: flex; flex-wrap: wrap; gap: 8px 18px; align-items: center; color: var(--soft); font-size: 14px; }}
-.callout {{ border-radius: 12px; padding: 14px 18px; margin-top: 12px; }}
+.callout {{ border-radius: 12px; padding: 14px 18px; margin: 12px 0; }}
 .callout ul {{ margin: 6px 0 0; padding-left: 20px; }}
 h1 {{ font-size: clamp(25px, 3.6vw, 36px); line-height: 1.22; font-weight: 650; letter-spacing: -0.015em;
   margin: 18px 0 12px; text-wrap: balance; }}
