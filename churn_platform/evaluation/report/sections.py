@@ -51,13 +51,12 @@ def banner(header: ReportHeader) -> str:
 def top(of: Evaluation, gates: Sequence[GateDecision], header: ReportHeader) -> str:
     """The headline, on what it rests, what keeps the model out if anything does, and the key figures."""
     verdicts = " ".join(f"{html.escape(gate.gate.capitalize())} gate {tables.pill(gate.verdict)}" for gate in gates)
-    note = "" if header.simulated or not header.feed_note else f" {html.escape(header.feed_note)}"
     before, point, after = (html.escape(part) for part in headline(of))
     return (
         f'<header><div class="eyebrow"><span>Churn model {html.escape(header.model_name)} '
         f"{html.escape(header.model_version)}</span><span>{verdicts}</span></div>{_callout(gates)}"
         f"<div><h1>{before}<b>{point}</b>{after}</h1>"
-        f'<p class="lead">{html.escape(measured_on(of))}{note}</p></div>'
+        f'<p class="lead">{html.escape(measured_on(of))}</p></div>'
         f"{tables.listed_dots(of.listed_first)}</header>{tables.key_cards(of)}"
     )
 
