@@ -108,7 +108,8 @@ def numeric_distribution(name: str, values: Sequence[float] | pd.Series | np.nda
 
     Where several edges fall on one value (most customers have no refunds), that value gets a bin of its own, with what is smaller
     and what is larger beside it: merged into one edge, all refunds would share a bin with none. A constant column thus has three
-    bins, of which the outer two are empty, so that any change of it can be seen. There are never more than `bins` bins (where `bins` is at least 3).
+    bins, of which the outer two are empty, so that any change of it can be seen. There are never more than `bins` bins (where
+    `bins` is at least 3).
 
     Args:
         name: the column.

@@ -100,7 +100,7 @@ def corrupted(rows: pd.DataFrame, steps: list[tuple[str, int, int, Any]]) -> pd.
 
 
 @given(table=st.sampled_from(sorted(RAW_TABLES)), steps=corruptions, other=corruptions)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 def test_received_is_accepted_plus_quarantined_for_every_file_whatever_was_done_to_it(
     table: str, steps: list[Any], other: list[Any]
 ) -> None:
