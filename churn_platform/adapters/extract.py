@@ -95,7 +95,7 @@ def _source(folder: Path, classic: Path, *, simulated: bool) -> ExtractSource:
     digest = hashlib.sha256(
         "\n".join(f"{path.name} {d}" for path, d in zip(files, digests, strict=True)).encode()
     ).hexdigest()
-    return ExtractSource(folder, files, digest, simulated, f"{classic} ({published}){tables}")
+    return ExtractSource(folder, files, digest, simulated, f"{classic.name} ({published}){tables}")
 
 
 def _download(target: Path) -> str | None:

@@ -1,6 +1,7 @@
 """The feature sets, column by column: kind, domain, and the business words in which a reason is told.
 
-The SQL in `dbt_project/models/marts/features` computes them under dbt's enforced contract; a test holds that both name the same columns in the same order.
+The SQL in `dbt_project/models/marts/features` computes them under dbt's enforced contract; a test holds that both name the same columns
+in the same order.
 `v1` is profile, services and billing: what the classic IBM extract has. `v2` adds operational signals. A column that a feed cannot
 fill (all missing) is left out of that model, with the reason recorded.
 """

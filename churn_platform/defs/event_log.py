@@ -41,7 +41,7 @@ class RangeEventLogStorage(SqliteEventLogStorage):
                 connection.execute(statement)
         # mirrored in the index shard, which answers for assets across runs
         with self.index_transaction() as connection:
-            ids = [int(connection.execute(statement).inserted_primary_key[0]) for statement in statements]
+            ids = [_new_id(connection.execute(statement)) for statement in statements]
             self._store_asset_event_tags(connection, events, ids)
             # the asset's own row keeps its newest event of each kind only
             newest = {
@@ -50,3 +50,7 @@ class RangeEventLogStorage(SqliteEventLogStorage):
             }
             for i in sorted(newest.values()):
                 self._store_asset_event(connection, events[i], ids[i])
+
+
+def _new_id(result: Any) -> int:
+    return int(result.inserted_primary_key[0])

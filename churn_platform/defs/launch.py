@@ -131,7 +131,7 @@ class Launcher:
 
     def seconds_by_stage(self) -> dict[str, float]:
         """Seconds of all runs so far by stage, with what Dagster itself took as `orchestration`."""
-        stages = {stage: 0.0 for stage in dict.fromkeys(STAGES.values())}
+        stages = dict.fromkeys(dict.fromkeys(STAGES.values()), 0.0)
         for _, run in self.runs:
             for step, seconds in run.steps.items():
                 stages[STAGES[step]] += seconds

@@ -29,7 +29,7 @@ Metadata = dict[str, Any]
 
 def table(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> dg.MarkdownMetadataValue:
     """Rows as a Markdown table; floats with four digits."""
-    records = rows if isinstance(rows, Sequence) else rows.to_dict("records")
+    records: Sequence[Mapping[Any, Any]] = rows if isinstance(rows, Sequence) else rows.to_dict("records")
     if not records:
         return dg.MetadataValue.md("*none*")
     names = list(records[0])

@@ -118,7 +118,7 @@ def _features_by_day(
 ) -> list[tuple[date, pd.DataFrame]]:
     feature_set = FEATURE_SETS[package.model.feature_set]
     rows = platform.warehouse.features(feature_set, min(days), max(days))
-    by_day = {pd.Timestamp(day).date(): part for day, part in rows.groupby("observation_date", sort=True)}
+    by_day = dict(tuple(rows.groupby(pd.to_datetime(rows["observation_date"]).dt.date, sort=True)))
     absent = [day for day in days if day not in by_day]
     if absent:
         raise ScoringError(
@@ -164,11 +164,11 @@ def most_at_risk(scores: pd.DataFrame, customers: int = 10) -> list[dict[str, ob
     ordered = scores.sort_values(["probability", "customer_id"], ascending=[False, True], kind="stable").head(customers)
     return [
         {
-            "customer_id": row.customer_id,
-            "observation_date": pd.Timestamp(row.observation_date).date().isoformat(),
-            "probability": float(row.probability),
-            "band": row.band,
-            "reasons": [reason["text"] for reason in json.loads(row.reasons)],
+            "customer_id": row["customer_id"],
+            "observation_date": row["observation_date"].date().isoformat(),
+            "probability": float(row["probability"]),
+            "band": row["band"],
+            "reasons": [reason["text"] for reason in json.loads(row["reasons"])],
         }
-        for row in ordered.itertuples()
+        for row in ordered.to_dict("records")
     ]

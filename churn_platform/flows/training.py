@@ -264,7 +264,7 @@ def write_report(platform: Platform, before: Mapping[str, Any]) -> Path:
         header,
         tuning=_trials(model),
     )
-    target = platform.settings.reports / before["package"][:12] / "evaluation.html"
+    target: Path = platform.settings.reports / str(before["package"])[:12] / "evaluation.html"
     write_atomically(target, page.encode())
     return target
 
