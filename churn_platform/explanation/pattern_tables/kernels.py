@@ -23,7 +23,9 @@ from churn_platform.explanation.pattern_tables.layout import Layout
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 BLOCK = 1024  # rows that go through one table together: fewer read the tables more often, more fall out of the cache
-FLUSH = 64  # tables whose sums stay in float32 before they go into float64
+FLUSH = (
+    32  # tables summed in float32 before the sum goes into float64: an error of 2e-7 at 500 trees, for 6 % of the time
+)
 FINE, INFINITE, NO_CATEGORY = 0, 1, 2
 LARGEST_CODE = 1 << 24  # float32 holds every whole number up to here
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,8 @@ def read(data: bytes) -> tuple[Stored, Layout]:
             int(header["trees"]),
             str(header["booster_digest"]),
         )
+        if not math.isfinite(stored.base):
+            raise ValueError(f"the base is {stored.base}")
         layout = Layout(**_arrays(body, end, header["lengths"]))
     except (ValueError, KeyError, TypeError) as error:
         raise TablesFileError(f"the pattern tables' header is not what it should be ({error!r}): {REBUILD}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xgboost
@@ -67,20 +68,22 @@ class MadeModel:
         return xgboost.train(settings, matrix(X, types, y, weight), self.trees), X
 
 
-made_models = st.builds(
-    MadeModel,
-    seed=st.integers(0, 10_000),
-    depth=st.integers(1, 8),
-    trees=st.integers(1, 6),
-    rows=st.sampled_from([1, 2, 30, 300]),
-    categorical=st.booleans(),
-    missing=st.sampled_from([0.0, 0.2]),
-    weighted=st.booleans(),
-    monotone=st.booleans(),
-    parallel=st.sampled_from([1, 1, 3]),
-    regression=st.booleans(),
-    whole=st.booleans(),
-)
+def made_models(**fixed: Any) -> st.SearchStrategy[MadeModel]:
+    """Models of all kinds, but for what `fixed` says."""
+    free: dict[str, st.SearchStrategy[Any]] = {
+        "seed": st.integers(0, 10_000),
+        "depth": st.integers(1, 8),
+        "trees": st.integers(1, 6),
+        "rows": st.sampled_from([1, 2, 30, 300]),
+        "categorical": st.booleans(),
+        "missing": st.sampled_from([0.0, 0.2]),
+        "weighted": st.booleans(),
+        "monotone": st.booleans(),
+        "parallel": st.sampled_from([1, 1, 3]),
+        "regression": st.booleans(),
+        "whole": st.booleans(),
+    }
+    return st.builds(MadeModel, **(free | {name: st.just(value) for name, value in fixed.items()}))
 
 
 def matrix(
