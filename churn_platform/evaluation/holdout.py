@@ -15,7 +15,7 @@ import numpy as np
 from churn_platform.contracts.features import FeatureSet
 from churn_platform.evaluation.evaluation import Evaluation, evaluate
 from churn_platform.evaluation.gate import ModelEvidence
-from churn_platform.explanation.contributions import Contributions, check_sum, contributions
+from churn_platform.explanation.contributions import ContributionGapError, Contributions, check_sum, contributions
 from churn_platform.explanation.reasons import reasons_json
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def judge_on_holdout(
     seconds = clock() - began
     evidence = ModelEvidence(
         seconds_per_1000_scores=seconds * 1000.0 / len(served_rows),
-        contribution_gap=check_sum(explained, policies.gates.evaluation.max_contribution_gap),
+        contribution_gap=contribution_gap(explained),
         parity_difference=_parity(probability, served.probability(served_rows), holdout.frame, served_rows),
         features=model.feature_names,
     )
@@ -92,6 +92,14 @@ def explain(model: TrainedModel, rows: pd.DataFrame) -> Contributions:
     """Contributions of `rows` on the calibrated margin, of which the probability is the logistic."""
     raw = contributions(model.booster, model.matrix(rows))
     return raw.calibrated(model.calibration.slope, model.calibration.intercept)
+
+
+def contribution_gap(explained: Contributions) -> float | None:
+    """The largest |base + contributions − margin|; None where it is not a number. Measured, not judged: that is the gate's."""
+    try:
+        return check_sum(explained, float("inf"))
+    except ContributionGapError:
+        return None
 
 
 def _parity(trained: np.ndarray, served: np.ndarray, rows: pd.DataFrame, served_rows: pd.DataFrame) -> float | None:

@@ -169,14 +169,14 @@ class ExplainedCandidate:
     contributions: Contributions
     rows: pd.DataFrame
     importances: tuple[FeatureImportance, ...]
-    gap: float
+    gap: float | None
     bound: float
     facts: Facts
 
 
 def explain_candidate(platform: Platform, before: Mapping[str, Any]) -> ExplainedCandidate:
     """Global importance over the holdout, and the check that contributions sum to the margin."""
-    from churn_platform.explanation.contributions import check_sum
+    from churn_platform.evaluation.holdout import contribution_gap
     from churn_platform.explanation.importance import global_importance
 
     _, split = _candidate(platform, before)
@@ -184,7 +184,7 @@ def explain_candidate(platform: Platform, before: Mapping[str, Any]) -> Explaine
     explained = _read_contributions(folder)
     importances = global_importance(explained, split.holdout.frame, FEATURE_SETS[before["feature_set"]])
     bound = platform.policies.gates.evaluation.max_contribution_gap
-    gap = check_sum(explained, bound)
+    gap = contribution_gap(explained)
     write_atomically(folder / "importance.json", json.dumps([asdict(one) for one in importances]).encode())
     return ExplainedCandidate(explained, split.holdout.frame, importances, gap, bound, dict(before))
 

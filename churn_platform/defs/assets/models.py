@@ -116,7 +116,7 @@ def explanations(
     yield dg.MaterializeResult(metadata=told.explanation_metadata(explained))
     yield dg.AssetCheckResult(
         check_name="contributions_sum_to_the_margin",
-        passed=explained.gap <= explained.bound,
+        passed=explained.gap is not None and explained.gap <= explained.bound,
         metadata={"largest_gap": explained.gap, "bound": explained.bound},
     )
 
