@@ -15,7 +15,8 @@ import numpy as np
 from churn_platform.contracts.features import FeatureSet
 from churn_platform.evaluation.evaluation import Evaluation, evaluate
 from churn_platform.evaluation.gate import ModelEvidence
-from churn_platform.explanation.contributions import ContributionGapError, Contributions, check_sum, contributions
+from churn_platform.explanation.contributions import Contributions, check_sum, contributions
+from churn_platform.explanation.errors import ContributionGapError
 from churn_platform.explanation.reasons import reasons_json
 
 if TYPE_CHECKING:
