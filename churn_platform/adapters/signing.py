@@ -2,8 +2,8 @@
 
 What belongs here: keys on disk, signing, verifying, and the form of a signature file. What does not: what is signed
 (`packages`). The private key is the file that `$CHURN_SIGNING_KEY` names, else `keys/signing.pem`, made at first use
-and readable by its owner alone. Every `keys/*.pub.pem` is trusted: after a change of key the old public key stays, so
-that older packages can still be rolled back to.
+and readable by its owner alone. Every public key `keys/<key id>.pub.pem` is trusted: after a change of key the old one
+stays, so that older packages can still be rolled back to; to distrust a key, remove its file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 KEY_VARIABLE = "CHURN_SIGNING_KEY"
-_PRIVATE, _PUBLIC = "signing.pem", "signing.pub.pem"
+_PRIVATE = "signing.pem"
 # What this key signs is a package's manifest: the prefix keeps the signature from meaning anything elsewhere.
 _PURPOSE = b"churn-platform model package manifest v1\n"
 
@@ -48,7 +48,7 @@ class Verifier:
         if key is None:
             raise SigningError(
                 f"it was signed with the key {key_id[:12]}…, which this installation does not trust. If it should, "
-                "put that installation's signing.pub.pem into the keys folder under another name ending in .pub.pem."
+                "copy that installation's *.pub.pem into the keys folder."
             )
         try:
             key.verify(value, _PURPOSE + message)
@@ -88,7 +88,7 @@ def load_signer(keys_folder: Path) -> Signer:
     if not named and not path.exists():
         _make_key(path)
     signer = Signer(_read_private(path))
-    public = keys_folder / (f"{signer.key_id[:12]}.pub.pem" if named else _PUBLIC)
+    public = keys_folder / f"{signer.key_id[:12]}.pub.pem"
     content = _public_pem(signer._key.public_key())
     if not public.is_file() or public.read_bytes() != content:
         write_atomically(public, content)
@@ -114,7 +114,7 @@ def load_verifier(keys_folder: Path) -> Verifier:
     if not keys:
         raise SigningError(
             f"{keys_folder} holds no public key (*.pub.pem), so no package can be verified: "
-            "the first training makes one, or copy the training installation's signing.pub.pem there"
+            "the first training makes one, or copy the training installation's *.pub.pem there"
         )
     return Verifier(keys)
 

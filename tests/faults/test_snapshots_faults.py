@@ -107,7 +107,7 @@ def test_a_publisher_killed_at_any_line_leaves_the_old_snapshot_or_the_new_one(t
     swap(0)
     lines = kills.lines(lambda: swap(1), *CODE)
     present, outcomes = 1, []
-    for line in kills.some_of(lines, at_most=60):
+    for line in kills.some_of(lines, at_most=40):
         assert kills.before_line(line, lambda number=present + 1: swap(number), *CODE)
         frame, pointer = read_snapshot(tmp_path, "scores", "all")
         number = int(frame["number"].iloc[0])
@@ -128,7 +128,7 @@ def test_a_first_publisher_killed_at_any_line_leaves_nothing_or_a_snapshot(tmp_p
         publish(root, "scores", "all", frame_of(1), {"number": 1}, NOW)
 
     lines = kills.lines(lambda: first(tmp_path / "0"), *CODE)
-    for line in kills.some_of(lines, at_most=40):
+    for line in kills.some_of(lines, at_most=20):
         root = tmp_path / f"{line}"
         assert kills.before_line(line, lambda root=root: first(root), *CODE)
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from churn_platform.adapters.file_lock import exclusive
-from churn_platform.adapters.ops_store.errors import OpsStoreError, SchemaMismatch
+from churn_platform.adapters.ops_store.errors import OpsStoreError, OpsStoreUnavailable, SchemaMismatch
 from churn_platform.adapters.ops_store.tables import SCHEMA_VERSION, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -63,7 +63,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One transaction under the writer lock: it sees every earlier writer's commit, and commits only if the block ends
     without an error.
     """
-    with engine.connect() as connection:
+    with _reachable(engine), engine.connect() as connection:
         connection = connection.execution_options(churn_writer=True)
         with connection.begin():
             if connection.dialect.name == "postgresql":
@@ -74,11 +74,23 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One transaction that sees one moment: all its queries agree with each other."""
-    with engine.connect() as connection:
+    with _reachable(engine), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
             yield connection
+
+
+@contextmanager
+def _reachable(engine: sa.Engine) -> Iterator[None]:
+    """Turn the driver's ways of saying "not there", "locked" and "not a database" into one typed error."""
+    try:
+        yield
+    except sa.exc.DatabaseError as error:
+        not_a_database = type(error) is sa.exc.DatabaseError
+        if not isinstance(error, sa.exc.OperationalError) and not not_a_database:
+            raise
+        raise OpsStoreUnavailable(engine.url.render_as_string(hide_password=True), str(error.orig)) from error
 
 
 def schema_version(connection: sa.Connection) -> str | None:
@@ -96,7 +108,7 @@ def migrate(engine: sa.Engine) -> None:
     with reading(engine) as connection:
         if schema_version(connection) == SCHEMA_VERSION:
             return
-    with _wal_lock(engine):
+    with _opening_alone(engine):
         if engine.dialect.name == "sqlite":
             _switch_to_wal(engine)
         with writing(engine) as connection:
@@ -129,7 +141,7 @@ def _upgrade(connection: sa.Connection, found: str | None) -> None:
     context.stamp(scripts, "head")
 
 
-def _wal_lock(engine: sa.Engine) -> Any:
+def _opening_alone(engine: sa.Engine) -> AbstractContextManager[None]:
     """Switching a file to WAL needs it alone and does not wait: those who open a fresh store at once take turns."""
     if engine.dialect.name != "sqlite":
         return nullcontext()

@@ -7,6 +7,21 @@ class OpsStoreError(RuntimeError):
     """A change was refused; nothing was written."""
 
 
+class OpsStoreUnavailable(OpsStoreError):  # noqa: N818
+    """The database cannot be reached, stayed locked, or is none. Alone among these errors it may follow a commit."""
+
+    def __init__(self, where: str, why: str) -> None:
+        self.where = where
+        self.why = why
+        super().__init__(
+            f"the ops store {where} cannot be used: {why.strip()}. Check that it is there and that nothing holds it, "
+            "then run again: what was already done is found done."
+        )
+
+    def __reduce__(self) -> tuple[type[OpsStoreUnavailable], tuple[str, str]]:
+        return type(self), (self.where, self.why)
+
+
 class PromotionConflict(OpsStoreError):  # noqa: N818 (the vocabulary's word for it)
     """Somebody else changed the champion since the caller looked: decide again on the present champion."""
 

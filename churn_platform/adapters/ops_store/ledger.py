@@ -7,6 +7,7 @@ recorded rows for verification. What does not: what the records mean (their own 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from churn_platform.governance.ledger import (
     verify_chain,
     verify_rows,
 )
+
+_log = logging.getLogger(__name__)
 
 _NOT_DETAILS = ("ledger_sequence", "at", "actor")
 
@@ -81,7 +84,11 @@ def change(engine: sa.Engine, anchor: Anchor, at: datetime, actor: str) -> Itera
             raise OpsStoreError(
                 "a change of state left no ledger entry: it was rolled back, since what is not recorded did not happen"
             )
-    anchor.advance(work.head)
+    try:
+        anchor.advance(work.head)
+    except OSError as error:
+        # The change is committed and must not look failed; an anchor left behind is moved by the next opening or write.
+        _log.error("The ledger's head could not be anchored in %s: %s", anchor.path, error)
 
 
 def last_entries(connection: sa.Connection, limit: int) -> tuple[LedgerEntry, ...]:

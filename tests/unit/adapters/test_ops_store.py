@@ -17,6 +17,7 @@ from churn_platform.adapters.ops_store import (
     DecisionConflict,
     OpsStore,
     OpsStoreError,
+    OpsStoreUnavailable,
     PromotionConflict,
     RegistrationConflict,
     SchemaMismatch,
@@ -25,6 +26,7 @@ from churn_platform.adapters.ops_store import (
     ledger,
     tables,
 )
+from churn_platform.adapters.ops_store import anchor as anchor_module
 from churn_platform.evaluation.gate.decision import GateDecision, at_least, decide
 from churn_platform.governance.ledger import LedgerError
 from churn_platform.governance.registration import Registration
@@ -292,6 +294,22 @@ def test_decisions_are_found_by_kind_and_subject(ops_store: OpsStore) -> None:
     assert [d.subject for d in ops_store.decisions(limit=2)] == ["2026-05-31", "churn-2"]
 
 
+def test_a_re_run_does_not_record_its_decision_twice_but_every_approver_counts(ops_store: OpsStore) -> None:
+    def decide_on(outcome: str, actor: str = "platform") -> None:
+        ops_store.record_decision("approval", "churn-1", outcome, ["Read."], {"pack": (1, 2)}, actor=actor, at=NOW)
+
+    for outcome in ("approved", "approved", "withdrawn", "approved"):
+        decide_on(outcome)
+    decide_on("approved", actor="risk-reviewer")
+    recorded = [(decision.outcome, decision.actor) for decision in ops_store.decisions()]
+    assert recorded == [
+        ("approved", "platform"),
+        ("withdrawn", "platform"),
+        ("approved", "platform"),
+        ("approved", "risk-reviewer"),
+    ]
+
+
 def test_a_decision_under_a_key_is_made_once(ops_store: OpsStore) -> None:
     words: tuple[Any, ...] = ("retraining", "2026-05-31", "train", ["Drift."], {"finding": 7})
     first = ops_store.record_decision(*words, key="drift-7", **BY)
@@ -460,6 +478,42 @@ def test_a_postgresql_store_without_a_named_anchor_puts_it_into_the_home(
         store.register_model(registration(), **BY)
         assert store.verify_ledger().verdict == "pass"
     assert len(list((tmp_path / "ops").glob("*.head.json"))) == 1
+
+
+def test_a_store_that_stays_locked_is_a_typed_error_and_works_again_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    with OpsStore.open(tmp_path / "ops.db") as store:
+        holder = sqlite3.connect(tmp_path / "ops.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OpsStoreUnavailable, match="database is locked"):
+            store.register_model(registration(), **BY)
+        assert store.models() == ()  # readers do not wait for the writer
+        holder.close()
+        assert store.register_model(registration(), **BY).version == "churn-1"
+
+
+def test_a_file_that_is_no_database_and_a_server_that_is_not_there_are_typed_errors(tmp_path: Path) -> None:
+    (tmp_path / "ops.db").write_bytes(b"certainly not a database, but long enough to be looked at" * 10)
+    with pytest.raises(OpsStoreUnavailable, match="not a database"):
+        OpsStore.open(tmp_path / "ops.db")
+    with pytest.raises(OpsStoreUnavailable, match="cannot be used"):
+        OpsStore.open(f"postgresql://postgres@/ops?host={tmp_path}", anchor=tmp_path / "head.json")
+
+
+def test_a_committed_change_is_not_reported_as_failed_when_its_anchor_cannot_be_written(
+    ops_store: OpsStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def disk_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(anchor_module, "write_atomically", disk_full)
+        assert ops_store.register_model(registration(), **BY).version == "churn-1"
+    assert "could not be anchored" in caplog.text
+    assert ops_store.verify_ledger().unanchored == 1  # and verifying has moved the head
+    assert ops_store.verify_ledger().unanchored == 0
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://root@localhost/x"])

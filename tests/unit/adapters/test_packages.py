@@ -131,7 +131,8 @@ def test_the_installations_key_is_made_once_for_its_owner_alone(tmp_path: Path) 
     first = load_signer(tmp_path / "keys")
     assert load_signer(tmp_path / "keys").key_id == first.key_id
     assert (tmp_path / "keys" / "signing.pem").stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["signing.pem", "signing.pub.pem"]
+    public = f"{first.key_id[:12]}.pub.pem"
+    assert {path.name for path in (tmp_path / "keys").iterdir()} == {"signing.pem", public}
     assert list(load_verifier(tmp_path / "keys").keys) == [first.key_id]
 
 
@@ -151,6 +152,18 @@ def test_a_named_key_signs_and_older_packages_stay_readable(tmp_path: Path, monk
     new = write_package(packages, {"a": b"new"}, signer)
     verifier = load_verifier(keys)
     assert [read_package(packages, digest, verifier)["a"] for digest in (old, new)] == [b"old", b"new"]
+
+
+def test_a_new_key_does_not_make_older_packages_unreadable_until_the_old_one_is_distrusted(tmp_path: Path) -> None:
+    keys, packages = tmp_path / "keys", tmp_path / "packages"
+    old = load_signer(keys)
+    digest = write_package(packages, FILES, old)
+    (keys / "signing.pem").unlink()
+    assert load_signer(keys).key_id != old.key_id
+    assert read_package(packages, digest, load_verifier(keys)) == FILES
+    (keys / f"{old.key_id[:12]}.pub.pem").unlink()
+    with pytest.raises(PackageError, match="does not trust"):
+        read_package(packages, digest, load_verifier(keys))
 
 
 def test_a_package_signed_by_a_stranger_is_refused_and_the_way_to_trust_is_named(tmp_path: Path) -> None:
