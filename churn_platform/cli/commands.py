@@ -69,7 +69,9 @@ def _exit_code(error: Exception) -> int | None:
     from churn_platform.policies import PolicyError
     from churn_platform.settings import SettingsError
 
-    if isinstance(error, CallError | FeedError | HomeError | LandingError | CalendarError | PolicyError | SettingsError):
+    if isinstance(
+        error, CallError | FeedError | HomeError | LandingError | CalendarError | PolicyError | SettingsError
+    ):
         return WRONG_CALL
     if isinstance(error, WarehouseError):
         return FAILED
@@ -90,6 +92,12 @@ def run(feed: Feed = None, as_json: Json = False) -> None:
         platform = launcher.platform
         _say(as_json, f"feed {platform.home.feed}: {platform.home.note}")
         calendar = platform.calendar
+        if calendar.quiet_days:
+            first_quiet = min(calendar.quiet_days)
+            _say(
+                as_json,
+                f"{len(calendar.quiet_days)} days have no customers file, the first is {first_quiet}: nobody is expected on them",
+            )
         history_end = min(calendar.training_as_of, calendar.last_day)
         launcher.run("history", (calendar.first_day, history_end))
         launcher.run("training")
@@ -309,9 +317,7 @@ def _prepare_features(launcher: Launcher) -> None:
 def _known_day(platform: Platform, chosen: date) -> None:
     calendar = platform.calendar
     if not calendar.first_day <= chosen <= calendar.last_day:
-        raise CallError(
-            f"{chosen} is not a day of the feed: its days are {calendar.first_day} to {calendar.last_day}"
-        )
+        raise CallError(f"{chosen} is not a day of the feed: its days are {calendar.first_day} to {calendar.last_day}")
 
 
 def _date(text: str) -> date:

@@ -83,6 +83,7 @@ def file_metadata(platform: Platform, days: Sequence[date], written: int) -> Met
         "files_written": written,
         "by_table": table([{"table": name, "files": count} for name, count in per_table.items()]),
         "folder": dg.MetadataValue.path(str(platform.settings.landing)),
+        "days_without_customers_file": sum(day in platform.calendar.quiet_days for day in days),
     }
 
 

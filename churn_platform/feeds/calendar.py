@@ -25,6 +25,8 @@ class Calendar:
 
     `first_day..history_end` are observed and matured by `training_as_of`; `live_from..live_end` are scored; files may land until
     `last_day` (outcomes of the last live days). Between history_end and live_from an IBM replay only waits for outcomes.
+    `quiet_days` are days of a landing folder for which no customers file was landed though later ones were: a closed office, or a
+    lost file. They are told wherever the calendar is shown, and nobody is expected on them.
     """
 
     first_day: date
@@ -33,6 +35,7 @@ class Calendar:
     live_from: date
     live_end: date
     last_day: date
+    quiet_days: frozenset[date] = frozenset()
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -42,10 +45,12 @@ class Calendar:
     @property
     def live_days(self) -> tuple[date, ...]:
         """The days to score."""
-        return tuple(day for day in self.days if self.live_from <= day <= self.live_end)
+        return tuple(day for day in self.days if self.live_from <= day <= self.live_end and day not in self.quiet_days)
 
     def expects_customers(self, day: date) -> bool:
         """Whether customers are observed on `day`: on such a day, zero rows is an error, not a quiet day."""
+        if day in self.quiet_days:
+            return False
         return self.first_day <= day <= self.history_end or self.live_from <= day <= self.live_end
 
 
@@ -88,4 +93,7 @@ def landed_calendar(landed_days: Iterable[date], horizon: timedelta) -> Calendar
             f"the customers files span {days[0]} to {last}: training needs outcomes that have matured, so land at least "
             f"{horizon.days + 1} days of files (the label horizon is {horizon.days} days)"
         )
-    return Calendar(days[0], history_end, last, history_end + timedelta(1), last, last)
+    landed = set(days)
+    span = (days[0] + timedelta(n) for n in range((last - days[0]).days))
+    quiet = frozenset(day for day in span if day not in landed)
+    return Calendar(days[0], history_end, last, history_end + timedelta(1), last, last, quiet)

@@ -27,7 +27,11 @@ def test_history_has_matured_by_the_training_day_and_the_rest_is_live(offsets: s
     assert [calendar.live_from, calendar.live_end] == [calendar.history_end + timedelta(1), calendar.last_day]
     # no day is both or neither
     history = [day for day in calendar.days if day <= calendar.history_end]
-    assert [*history, *calendar.live_days] == list(calendar.days)
+    assert sorted(
+        [*history, *calendar.live_days, *(day for day in calendar.quiet_days if day >= calendar.live_from)]
+    ) == list(calendar.days)
+    # customers are expected on exactly the days on which their file landed
+    assert [day for day in calendar.days if calendar.expects_customers(day)] == sorted(days)
 
 
 def test_an_empty_landing_folder_says_what_to_put_there() -> None:
