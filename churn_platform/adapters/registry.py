@@ -33,7 +33,12 @@ class ModelRegistry:
         if self._client is None:
             os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
             os.environ.setdefault("DO_NOT_TRACK", "true")
+            import logging
+
             from mlflow.tracking import MlflowClient
+
+            # creating the tables of a new home is no news to whoever runs a training
+            logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
 
             self.folder.mkdir(parents=True, exist_ok=True)
             self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)

@@ -15,8 +15,9 @@ import numpy as np
 from churn_platform.contracts.features import FeatureSet
 from churn_platform.evaluation.evaluation import Evaluation, evaluate
 from churn_platform.evaluation.gate import ModelEvidence
-from churn_platform.explanation.contributions import Contributions, check_sum, contributions
+from churn_platform.explanation.contributions import Contributions, check_sum
 from churn_platform.explanation.errors import ContributionGapError
+from churn_platform.explanation.explainer import Explainer
 from churn_platform.explanation.reasons import reasons_json
 
 if TYPE_CHECKING:
@@ -75,9 +76,11 @@ def judge_on_holdout(
         label_maturity=split.label_maturity,
         policy=policies.evaluation,
     )
-    served.booster  # noqa: B018 (parsing the booster is start-up, not the cost of a score)
+    # parsing the booster and building its tables is start-up, not the cost of a score
+    explainer = Explainer.for_booster(served.booster)
+    calibration = (served.calibration.slope, served.calibration.intercept)
     began = clock()
-    explained = explain(served, served_rows)
+    explained = explainer.explain(served.values(served_rows)).calibrated(*calibration)
     reasons_json(explained, served_rows, feature_set, policies.scoring.reasons)
     seconds = clock() - began
     evidence = ModelEvidence(
@@ -87,12 +90,6 @@ def judge_on_holdout(
         features=model.feature_names,
     )
     return HoldoutJudgement(evaluation, evidence, explained)
-
-
-def explain(model: TrainedModel, rows: pd.DataFrame) -> Contributions:
-    """Contributions of `rows` on the calibrated margin, of which the probability is the logistic."""
-    raw = contributions(model.booster, model.matrix(rows))
-    return raw.calibrated(model.calibration.slope, model.calibration.intercept)
 
 
 def contribution_gap(explained: Contributions) -> float | None:

@@ -130,12 +130,11 @@ def _features_by_day(
 
 def _score_day(platform: Platform, version: str, package: ModelPackage, day: date, rows: pd.DataFrame) -> ScoredDay:
     from churn_platform.adapters.snapshots import publish
-    from churn_platform.evaluation.holdout import explain
     from churn_platform.explanation.contributions import check_sum
     from churn_platform.explanation.reasons import reasons_json
 
     model, policies = package.model, platform.policies
-    explained = explain(model, rows)
+    explained = package.explain(rows)
     gap = check_sum(explained, policies.gates.evaluation.max_contribution_gap)
     scores = score_rows(
         rows,

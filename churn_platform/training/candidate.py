@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from churn_platform.contracts.features import Feature
@@ -20,10 +21,15 @@ from churn_platform.training.split import TemporalSplit, temporal_split
 from churn_platform.training.tuning import Clock, OnTrial, tune
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn_platform.explanation.contributions import Contributions
+    from churn_platform.explanation.explainer import Explainer
     from churn_platform.policies import Policies
     from churn_platform.training.examples import TrainingExamples
 
 REFERENCE_FILE = "reference.json"
+TABLES_FILE = "pattern_tables.bin"
 ACTION_FILE = "action_policy.json"
 
 
@@ -94,10 +100,15 @@ def package_files(
 ) -> dict[str, bytes]:
     """The whole model package: the candidate's files with its evaluation, explanations, feature SQL and provenance.
 
-    Nothing in it holds a time of day, a duration or a path, so the same inputs give the same package digest.
+    Nothing in it holds a time of day, a duration or a path, so the same inputs give the same package digest. The pattern tables of
+    the explanations are made here, once per model; a model that has none (too large) is explained by `pred_contribs`.
     """
+    from churn_platform.explanation.explainer import Explainer
+
+    tables = Explainer.for_booster(TrainedModel.from_files(candidate).booster).tables
     return {
         **candidate,
+        **({TABLES_FILE: tables.to_bytes()} if tables is not None else {}),
         "evaluation.json": canonical_json(dict(evaluation)).encode(),
         "importance.json": canonical_json(importance).encode(),
         "features.sql": feature_sql.encode(),
@@ -112,6 +123,28 @@ class ModelPackage:
     digest: str
     model: TrainedModel
     reference: Reference
+    tables: bytes | None
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Exact contributions from the package's own pattern tables, without them by `pred_contribs`; the reason says so.
+
+        Raises:
+            ExplanationError: the tables are of another model than the booster beside them.
+        """
+        from churn_platform.explanation.explainer import Explainer
+        from churn_platform.explanation.pattern_tables import PatternTables
+        from churn_platform.explanation.pattern_tables.tables import booster_digest
+
+        if self.tables is None:
+            return Explainer(self.model.booster, None, f"the package has no {TABLES_FILE}")
+        tables = PatternTables.from_bytes(self.tables, booster_digest(self.model.booster_json))
+        return Explainer(self.model.booster, tables)
+
+    def explain(self, rows: pd.DataFrame) -> Contributions:
+        """Contributions of `rows` on the calibrated margin, of which the probability is the logistic."""
+        calibration = self.model.calibration
+        return self.explainer.explain(self.model.values(rows)).calibrated(calibration.slope, calibration.intercept)
 
     @classmethod
     def from_files(cls, digest: str, files: Mapping[str, bytes]) -> ModelPackage:
@@ -126,7 +159,8 @@ class ModelPackage:
 
         if REFERENCE_FILE not in files:
             raise ModelFileError(f"the package {digest[:12]}… has no {REFERENCE_FILE}; restore it, or train again")
-        return cls(digest, TrainedModel.from_files(files), Reference.from_dict(json.loads(files[REFERENCE_FILE])))
+        reference = Reference.from_dict(json.loads(files[REFERENCE_FILE]))
+        return cls(digest, TrainedModel.from_files(files), reference, files.get(TABLES_FILE))
 
     @property
     def features(self) -> tuple[Feature, ...]:
