@@ -61,17 +61,19 @@ def main() -> None:
 
 def _exit_code(error: Exception) -> int | None:
     """The exit code of an error that a person can do something about; None for a bug, which keeps its traceback."""
+    from churn_platform.adapters.extract import ExtractNotFoundError
     from churn_platform.adapters.feed_source import FeedError
     from churn_platform.adapters.home import HomeError
     from churn_platform.adapters.landing_zone import LandingError
     from churn_platform.adapters.warehouse import WarehouseError
     from churn_platform.feeds.calendar import CalendarError
+    from churn_platform.feeds.ibm import ExtractError
     from churn_platform.policies import PolicyError
     from churn_platform.settings import SettingsError
 
-    if isinstance(
-        error, CallError | FeedError | HomeError | LandingError | CalendarError | PolicyError | SettingsError
-    ):
+    of_the_call = CallError | FeedError | HomeError | PolicyError | SettingsError
+    of_the_data = LandingError | CalendarError | ExtractError | ExtractNotFoundError
+    if isinstance(error, of_the_call | of_the_data):
         return WRONG_CALL
     if isinstance(error, WarehouseError):
         return FAILED

@@ -32,20 +32,15 @@ class LeakageError(ValueError):
 
 
 def normal_form(column: str) -> str:
-    """Fold a column's spelling: `Churn Score`, `churnScore` and `churn_score` are one column.
+    """Fold a column's spelling to its letters and digits: `Churn Score`, `ChurnScore` and `churn_score` are one column.
 
-    >>> normal_form("Churn Score"), normal_form("ChurnScore"), normal_form("CLTV")
-    ('churn_score', 'churn_score', 'cltv')
+    >>> normal_form("Churn Score"), normal_form(" churn-score "), normal_form("CLTV")
+    ('churnscore', 'churnscore', 'cltv')
     """
-    words: list[str] = []
-    for i, char in enumerate(column.strip()):
-        if char in " -.":
-            words.append("_")
-        elif char.isupper() and i and (column[i - 1].islower() or column[i - 1].isdigit()):
-            words.append("_" + char.lower())
-        else:
-            words.append(char.lower())
-    return "".join(words)
+    return "".join(char for char in column.lower() if char.isalnum())
+
+
+_FOLDED = {normal_form(name): why for name, why in NEVER_FEATURES.items()}
 
 
 def refuse_leakage(features: Iterable[str]) -> None:
@@ -58,6 +53,6 @@ def refuse_leakage(features: Iterable[str]) -> None:
     churn_platform.contracts.leakage.LeakageError: 'Churn Score' can never be a feature: it is another model's output, ...
     """
     for feature in features:
-        why = NEVER_FEATURES.get(normal_form(feature))
+        why = _FOLDED.get(normal_form(feature))
         if why is not None:
             raise LeakageError(f"{feature!r} can never be a feature: {why}. Remove it from the feature set.")

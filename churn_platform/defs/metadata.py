@@ -89,13 +89,17 @@ def file_metadata(platform: Platform, days: Sequence[date], written: int) -> Met
 
 def raw_metadata(part: Screened) -> Metadata:
     """A raw table's account and its first rows."""
-    unexpected = sorted({name for names in part.receipts["unexpected_columns"] for name in json.loads(names)})
+    unexpected, filled = (
+        sorted({name for names in part.receipts[column] for name in json.loads(names)})
+        for column in ("unexpected_columns", "filled_columns")
+    )
     return {
         "dagster/row_count": len(part.accepted),
         "received": part.received,
         "accepted": len(part.accepted),
         "quarantined": len(part.quarantined),
         "unexpected_columns": ", ".join(unexpected) or "none",
+        "filled_columns": ", ".join(filled) or "none",
         "first_rows": table(part.accepted.head(5).drop(columns=["source_digest"]).astype("str")),
     }
 

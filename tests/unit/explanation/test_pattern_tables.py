@@ -19,7 +19,9 @@ from churn_platform.contracts.features import V1
 from churn_platform.explanation.contributions import contributions
 from churn_platform.explanation.errors import ExplanationError, TablesTooLargeError, UnsupportedModelError
 from churn_platform.explanation.pattern_tables import PatternTables, kernels
+from churn_platform.explanation.pattern_tables import tables as tables_module
 from churn_platform.explanation.pattern_tables.build import leaf_contributions
+from churn_platform.explanation.pattern_tables.ensemble import Column, Ensemble, Node, parse
 from churn_platform.explanation.reasons import rank
 from churn_platform.training.matrix import design_matrix, feature_values, typed_features
 
@@ -257,21 +259,56 @@ def test_a_model_of_another_kind_is_refused_by_name(changes: dict[str, Any], why
         PatternTables.from_booster(booster)
 
 
-def test_tables_that_walk_another_way_than_xgboost_are_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from churn_platform.explanation.pattern_tables import tables
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b'{"learner": {"gradient_booster": {"name": "gbtree"}}}', b"\xff\xfe"]
+)
+def test_what_is_no_model_is_refused_by_name(text: bytes) -> None:
+    with pytest.raises(UnsupportedModelError, match="not the JSON of an XGBoost 3 model"):
+        parse(text)
 
+
+def test_a_model_whose_trees_lack_a_part_is_refused_by_name() -> None:
+    booster, _ = DEFAULT.build()
+    model = json.loads(bytes(booster.save_raw("json")))
+    del model["learner"]["gradient_booster"]["model"]["trees"][2]["sum_hessian"]
+    with pytest.raises(UnsupportedModelError, match="sum_hessian"):
+        parse(json.dumps(model).encode())
+
+
+def test_a_tree_grown_leaf_by_leaf_ten_levels_deep_on_one_feature_is_still_exact() -> None:
+    X = np.arange(30, dtype=np.float32)[:, None]
+    settings_ = {"max_depth": 0, "grow_policy": "lossguide", "min_child_weight": 0, "lambda": 0, "nthread": 1}
+    booster = xgboost.train(settings_, xgboost.DMatrix(X, 1.5 ** X[:, 0], nthread=1), 1)
+    depths = [0]
+    for parent in trees_of(booster)[0]["parents"][1:]:
+        depths.append(depths[parent] + 1)
+    assert max(depths) == 10
+    assert_same_as_xgboost(booster, X, PatternTables.from_booster(booster, max_entries=8))
+
+
+def test_a_tree_of_a_thousand_levels_is_refused_not_a_crash() -> None:
+    chain: list[Node] = []
+    for level in range(1000):
+        leaf, rest = 2 * level + 1, 2 * level + 2
+        chain += [Node(0.0, 0, float(level), leaf, rest, 0.5, 0.5), Node(value=1.0)]
+    ensemble = Ensemble(("x",), (Column(0, False),), ((*chain, Node(value=2.0)),), 0.0)
+    with pytest.raises(TablesTooLargeError, match="hundreds of splits deep"):
+        tables_module._groups(ensemble, 512, 2**28)
+
+
+def test_tables_that_walk_another_way_than_xgboost_are_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
     booster, _ = DEFAULT.build()
     PatternTables.from_booster(booster)  # the control
-    parse = tables.parse
+    parse_rightly = tables_module.parse
 
     def misread(model_json: bytes) -> Any:
         """As if a later XGBoost meant the other branch by default_left."""
         model = json.loads(model_json)
         for tree in model["learner"]["gradient_booster"]["model"]["trees"]:
             tree["default_left"] = [1 - left for left in tree["default_left"]]
-        return parse(json.dumps(model).encode())
+        return parse_rightly(json.dumps(model).encode())
 
-    monkeypatch.setattr(tables, "parse", misread)
+    monkeypatch.setattr(tables_module, "parse", misread)
     with pytest.raises(UnsupportedModelError, match="differ from XGBoost"):
         PatternTables.from_booster(booster)
 

@@ -147,6 +147,12 @@ def test_asking_for_no_reasons_is_an_error() -> None:
         rank(np.ones((1, 2)), 0)
 
 
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_contributions_that_are_no_numbers_have_no_order(poison: float) -> None:
+    with pytest.raises(ExplanationError, match="NaN or infinite"):
+        reasons_json(explained({"contract": poison}), pd.DataFrame({"contract": ["One year"]}), V1, 1)
+
+
 def test_a_feature_without_wording_falls_back_to_its_label() -> None:
     new = FeatureSet("v3", (Feature("roaming_days", "usage", "roaming days", unit="days"),))
     (reasons,) = top_reasons(explained({"roaming_days": 0.5}), pd.DataFrame({"roaming_days": [4.0]}), new, 1)
