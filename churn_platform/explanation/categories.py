@@ -38,7 +38,12 @@ def category_codes(column: pd.Series[Any], known: tuple[Any, ...]) -> NDArray[np
     >>> category_codes(pd.Series(["Two year", None], name="contract"), ("One year", "Two year")).tolist()
     [1.0, nan]
     """
-    codes = pd.Index(known, dtype=object).get_indexer(pd.Index(column.astype(object)))
+    places = pd.Index(known, dtype=object)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        of_category = places.get_indexer(pd.Index(column.cat.categories, dtype=object))
+        codes = np.append(of_category, -1)[column.cat.codes.to_numpy()]  # the code of a missing value is -1: the last
+    else:
+        codes = places.get_indexer(pd.Index(column.astype(object)))
     unseen = (codes < 0) & column.notna().to_numpy()
     if unseen.any():
         examples = ", ".join(sorted({repr(value) for value in column[unseen]})[:5])

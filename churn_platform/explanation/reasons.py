@@ -60,6 +60,8 @@ def rank(contributions: NDArray[np.floating], k: int) -> NDArray[np.intp]:
     """
     if k < 1:
         raise ExplanationError(f"k = {k} asks for no reasons: set the policy's number of reasons to at least 1")
+    if not np.isfinite(contributions).all():
+        raise ExplanationError("a contribution is NaN or infinite, so there is no order: see check_sum for the row")
     features = contributions.shape[1]
     k = min(k, features)
     order = np.argsort(-contributions, axis=1, kind="stable")

@@ -26,7 +26,7 @@ MEMBERSHIP_THRESHOLD = 0.5
 SMALLEST_SCORE = np.float32(1e-6)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """One form of a feature: numeric (`categories` is None), or membership of a set of category codes.
 
@@ -71,19 +71,23 @@ class Ensemble:
 def parse(model_json: bytes) -> Ensemble:
     """Read `Booster.save_raw("json")`. Raises UnsupportedModelError for a model that these tables cannot explain."""
     try:
-        learner = json.loads(model_json)["learner"]
-        trees = _boosted_trees(learner)
-        features = _features(learner)
-        base_margin = _base_margin(learner)
+        return _parse(json.loads(model_json)["learner"])
+    except ExplanationError:
+        raise
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        if isinstance(error, ExplanationError):
-            raise
-        raise UnsupportedModelError(f"this is not the JSON of an XGBoost 3 model: {error!r}") from error
+        raise UnsupportedModelError(
+            f"this is not the JSON of an XGBoost 3 model ({error!r}): use pred_contribs"
+        ) from error
+
+
+def _parse(learner: Mapping[str, Any]) -> Ensemble:
     columns: dict[Column, int] = {}
-    parsed = tuple(_tree(tree, number, columns) for number, tree in enumerate(trees))
+    trees = [_tree(tree, number, columns) for number, tree in enumerate(_boosted_trees(learner))]
     order = sorted(columns, key=Column.sort_key)
     place = {columns[column]: new for new, column in enumerate(order)}
-    return Ensemble(features, tuple(order), tuple(_renumbered(tree, place) for tree in parsed), base_margin)
+    return Ensemble(
+        _features(learner), tuple(order), tuple(_renumbered(tree, place) for tree in trees), _base_margin(learner)
+    )
 
 
 def _boosted_trees(learner: Mapping[str, Any]) -> list[Mapping[str, Any]]:

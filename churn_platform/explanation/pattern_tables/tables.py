@@ -187,7 +187,10 @@ def _groups(ensemble: Ensemble, max_entries: int, max_bytes: int) -> list[list[L
     needed = 0
     groups = []
     for number, tree in enumerate(ensemble.trees):
-        of_tree = list(leaf_groups(tree, max_entries))
+        try:
+            of_tree = list(leaf_groups(tree, max_entries))
+        except RecursionError as error:
+            raise TablesTooLargeError(f"tree {number} is hundreds of splits deep: use pred_contribs") from error
         deepest = max(group.entries for group in of_tree)
         if deepest > MOST_ENTRIES:
             raise TablesTooLargeError(
