@@ -6,8 +6,10 @@ whom to contact; that is the platform's (or the small random programme's in `wor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from churn_platform.contracts.tables import RETENTION_CONTACTS
@@ -37,30 +39,48 @@ class ContactPlan:
     arm: Codes
     offer: Codes
 
+    def only(self, chosen: npt.NDArray[np.bool_]) -> ContactPlan:
+        """Some of the contacts."""
+        return ContactPlan(*(values[chosen] for values in self.columns().values()))
 
-def plan_from_list(contacts: pd.DataFrame, serials: Serials, behaviour: Behaviour) -> ContactPlan:
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays, by name."""
+        return {"serial": self.serial, "channel": self.channel, "arm": self.arm, "offer": self.offer}
+
+
+def plans_from_arrays(arrays: dict[str, npt.NDArray[Any]]) -> list[ContactPlan]:
+    """Plans that were kept as `plan.<number>.<column>`."""
+    count = len({name.split(".")[1] for name in arrays if name.startswith("plan.")})
+    names = ("serial", "channel", "arm", "offer")
+    return [ContactPlan(*(arrays[f"plan.{k}.{name}"].copy() for name in names)) for k in range(count)]
+
+
+def plan_from_list(contacts: pd.DataFrame, serials: Serials, behaviour: Behaviour, already: Serials) -> ContactPlan:
     """A contact list as codes.
 
     Args:
         contacts: columns customer_id and, optionally, channel (default call), arm (default treatment), offer (default
             as in the behaviour; blank for the control arm).
         serials: (n,) the customers' serials.
+        behaviour: which offers there are.
+        already: serials of those on another list for the same day.
 
     Raises:
         ContactListError: a customer stands twice, or a channel, arm or offer is unknown.
     """
-    if len(np.unique(serials)) < len(serials):
-        twice = contacts["customer_id"][contacts["customer_id"].duplicated()].iloc[0]
-        raise ContactListError(f"customer {twice!r} stands twice on the contact list; list each customer once a day")
+    _, first = np.unique(serials, return_index=True)
+    twice = np.isin(serials, already)
+    twice[np.setdiff1d(np.arange(len(serials)), first)] = True
+    if twice.any():
+        raise ContactListError(
+            f"customer {contacts['customer_id'][twice].iloc[0]!r} stands twice on the contact lists of one day; "
+            "list each customer once a day"
+        )
     offers = tuple(behaviour.retention.offers)
     arm = _codes(contacts, "arm", ARMS, "treatment")
     offer = _codes(contacts, "offer", offers, behaviour.retention.default_offer)
-    return ContactPlan(
-        serials,
-        _codes(contacts, "channel", CHANNELS, "call"),
-        arm,
-        np.where(arm == TREATMENT, offer, -1).astype(np.int8),
-    )
+    channel = _codes(contacts, "channel", CHANNELS, "call")
+    return ContactPlan(serials, channel, arm, np.where(arm == TREATMENT, offer, -1).astype(np.int8))
 
 
 def _codes(contacts: pd.DataFrame, name: str, domain: tuple[str, ...], default: str) -> Codes:

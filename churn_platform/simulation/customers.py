@@ -92,13 +92,21 @@ class Customers:
         return len(self.serial)
 
     def take(self, index: Any) -> Customers:
-        """The customers at `index` (a copy; a slice gives a view)."""
-        return Customers(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+        """The customers at `index`: a mask, positions (a copy), or a slice (a view)."""
+        if isinstance(index, np.ndarray) and index.dtype == np.bool_:
+            index = np.flatnonzero(index)
+        if isinstance(index, slice):
+            return Customers(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+        return Customers(**{field.name: getattr(self, field.name).take(index) for field in fields(self)})
 
     def put(self, index: Index, others: Customers) -> None:
         """Overwrite the customers at `index`."""
         for field in fields(self):
             getattr(self, field.name)[index] = getattr(others, field.name)
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays, by field."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @staticmethod
     def together(parts: list[Customers]) -> Customers:

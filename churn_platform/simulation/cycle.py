@@ -64,6 +64,17 @@ class Cycle:
     paid: Ints
     tickets: Tickets
 
+    def only(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Cycle:
+        """The cycle of some of the customers."""
+        t = self.tickets
+        kept = np.flatnonzero(chosen[t.at])
+        position = np.cumsum(chosen) - 1
+        tickets = Tickets(
+            position[t.at[kept]], t.nth[kept], t.opened[kept], t.resolved[kept], t.topic[kept], t.severity[kept]
+        )
+        values = {f: getattr(self, f)[chosen] for f in self.__slots__ if f != "tickets"}
+        return Cycle(**values, tickets=tickets)
+
 
 class Life:
     """Runs cycles."""
@@ -157,7 +168,7 @@ class Life:
         p = self._b.payments
         u = self._draws.uniform(Purpose.REFUND, c.serial, day)
         chance = np.where(c.trouble > 0, p.refund_after_ticket, p.refund_share) * full
-        size = np.where(u < chance, 0.1 + 0.5 * u / np.maximum(chance, 1e-9), 0.0)
+        size = np.where(u < chance, 0.05 + 0.3 * u / np.maximum(chance, 1e-9), 0.0)
         refund = self._levers.applied("invoices.refunds", size * c.charges, c, day)
         return np.round(refund, 2)
 
@@ -194,10 +205,9 @@ class Life:
         free = c.contract == 0
         signed = np.where(u < one, 1, np.where(u < one + two, 2, 0))
         ending = ~free & (c.contract_left <= 1)
-        renewed = np.where(
-            u < b.contracts.renew, c.contract, np.where(u < b.contracts.renew + b.contracts.upgrade, 2, c.contract - 1)
-        )
-        renewed = np.where(u > 1 - b.contracts.downgrade * 0.5, 0, renewed)
+        terms = b.contracts
+        up = terms.renew + terms.upgrade
+        renewed = np.select([u < terms.renew, u < up, u < up + terms.downgrade], [c.contract, 2, c.contract - 1], 0)
         contract = np.where(free, signed, np.where(ending, renewed, c.contract)).astype(np.int8)
         fresh = (free & (signed > 0)) | ending
         c.contract_left = np.where(fresh, 12 * contract, np.maximum(c.contract_left - 1, 0)).astype(np.int16)
@@ -248,7 +258,8 @@ class Life:
                 np.int8
             )
             wait = self._resolve_days[severity] * -np.log(uniform(Purpose.TICKET_DURATION, who, since, nth))
-            wait = move("support_tickets.days_to_resolve", wait, c.take(at), opened)
+            if self._levers.moves("support_tickets.days_to_resolve"):
+                wait = move("support_tickets.days_to_resolve", wait, c.take(at), opened)
             wait = np.clip(np.ceil(wait), 1, 120)
             parts.append(
                 Tickets(

@@ -45,7 +45,8 @@ class Rows:
 
     def where(self, chosen: Array) -> Rows:
         """The chosen rows (mask or positions)."""
-        return Rows({name: values[chosen] for name, values in self.columns.items()})
+        at = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
+        return Rows({name: values.take(at) for name, values in self.columns.items()})
 
     @staticmethod
     def together(parts: list[Rows]) -> Rows:
@@ -66,15 +67,37 @@ class Waiting:
         if len(rows):
             self.parts.setdefault(table, []).append(rows)
 
-    def due(self, table: str, day: int) -> Rows | None:
-        """Take out the rows of `table` known by `day`; None if the table never had any."""
-        parts = self.parts.get(table)
-        if not parts:
-            return None
-        rows = Rows.together(parts)
-        now = rows.columns["known_at"] <= day
-        self.parts[table] = [rows.where(~now)]
-        return rows.where(now)
+    def due(self, table: str, day: int) -> Rows:
+        """Take out the rows of `table` known by `day`."""
+        known, later = [], []
+        for part in self.parts.pop(table, []):
+            now = part.columns["known_at"] <= day
+            if now.all():
+                known.append(part)  # without a copy: the opening's rows are many
+                continue
+            if now.any():
+                known.append(part.where(now))
+                part = part.where(~now)
+            later.append(part)
+        if later:
+            self.parts[table] = later
+        return Rows.together(known) if known else no_rows(table)
+
+    def arrays(self) -> dict[str, Array]:
+        """Everything, as named arrays."""
+        together = {table: Rows.together(parts) for table, parts in self.parts.items() if parts}
+        return {f"waiting.{table}.{name}": v for table, rows in together.items() for name, v in rows.columns.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Waiting:
+        """The way back, on copies."""
+        waiting = cls()
+        for table in RAW_TABLES:
+            prefix = f"waiting.{table}."
+            columns = {name.removeprefix(prefix): v.copy() for name, v in arrays.items() if name.startswith(prefix)}
+            if columns:
+                waiting.add(table, Rows(columns))
+        return waiting
 
 
 def no_rows(table: str) -> Rows:

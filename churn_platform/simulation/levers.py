@@ -44,6 +44,10 @@ class Levers:
         self._adoptions = [(k, e) for k, e in effects if isinstance(e, Adopt)]
         self._mixes = [(k, e) for k, e in effects if isinstance(e, MixOfJoiners)]
 
+    def moves(self, quantity: str) -> bool:
+        """Whether any effect ever moves `quantity`."""
+        return any(effect.column == quantity for effect in self._moves)
+
     def applied(self, quantity: str, values: Floats, customers: Customers, day: Ints) -> Floats:
         """`values` after every shift and scale of `quantity`, in the scenario's order."""
         for effect in self._moves:

@@ -10,6 +10,7 @@ last 30 days but has left since is in it too: leaving them out would teach that 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from churn_platform.simulation.customers import CYCLE_DAYS, NEVER, Customers
 from churn_platform.simulation.cycle import Cycle
 from churn_platform.simulation.draws import Floats, Serials
+from churn_platform.simulation.growing import Growing
 from churn_platform.simulation.landing import Array, Rows, customer_rows, invoice_rows, ticket_rows, usage_rows
 from churn_platform.simulation.profile import Profile
 
@@ -33,7 +35,7 @@ class History:
     profile: Profile
     due_after: int
     reported_after: int
-    parts: dict[str, list[Rows]] = field(default_factory=dict)
+    parts: dict[str, Growing] = field(default_factory=dict)
 
     @property
     def since(self) -> int:
@@ -59,28 +61,28 @@ class History:
         self._keep("support_tickets", opened.where(wanted & current))
         self._keep("support_tickets", resolved.where(wanted))
 
-    def rows(self, present: Customers, just_left: Customers, next_serial: int) -> dict[str, Rows]:
-        """All rows of these customers, those that are known only after the eve among them."""
+    def rows(self, present: Customers, just_left: Customers, next_serial: int) -> Iterator[tuple[str, Rows]]:
+        """Table by table, all rows of these customers, those that are known only after the eve among them."""
         kept = np.zeros(next_serial, dtype=bool)
         kept[present.serial] = True
         kept[just_left.serial] = True
         left = np.full(next_serial, NEVER)
         left[just_left.serial] = just_left.left
-        out: dict[str, Rows] = {}
+        everyone = Customers.together([present, just_left])
+        everyone = everyone.take(everyone.observed > everyone.joined)
         for table in sorted(self.parts):
-            rows = Rows.together(self.parts.pop(table))
+            rows = Rows(self.parts.pop(table).columns())
             rows = rows.where(kept[rows.columns["serial"]])
             if table == "support_tickets":
                 rows = rows.where(rows.columns["opened_on"] < left[rows.columns["serial"]])
-            out[table] = rows
-        everyone = Customers.together([present, just_left])
-        everyone = everyone.take(everyone.observed > everyone.joined)
-        out["account_usage"] = _with_usage_before(out["account_usage"], everyone, next_serial)
-        out["invoices"] = _with_invoices_before(out["invoices"], everyone, next_serial)
-        return out
+            if table == "account_usage":
+                rows = _with_usage_before(rows, everyone, next_serial)
+            if table == "invoices":
+                rows = _with_invoices_before(rows, everyone, next_serial)
+            yield table, rows
 
     def _keep(self, table: str, rows: Rows) -> None:
-        self.parts.setdefault(table, []).append(rows)
+        self.parts.setdefault(table, Growing()).append(rows.columns)
 
 
 def _sums(rows: Rows, column: str, next_serial: int, of: Serials) -> Floats:

@@ -17,6 +17,7 @@ from churn_platform.simulation.behaviour import Behaviour
 from churn_platform.simulation.customers import CYCLE_DAYS, Customers, Joiners
 from churn_platform.simulation.cycle import Cycle, Life
 from churn_platform.simulation.draws import Draws, Purpose
+from churn_platform.simulation.growing import Growing
 
 BLOCK = 8_000
 
@@ -59,29 +60,33 @@ def settle(
     span = behaviour.base.oldest_months * CYCLE_DAYS
     total = int(np.ceil(inflow * behaviour.base.oldest_months))
     block = int(BLOCK / behaviour.base.monthly_turnover)
-    present: list[Customers] = []
-    gone: list[Customers] = []
+    present, gone = Growing(), Growing()
     for first in range(0, total, block):
         serials = np.arange(first, min(first + block, total), dtype=np.uint64)
         # serials are spread over the years by a stride, so that each block holds every age
         joined = start - 1 - (serials * np.uint64(7919) % np.uint64(span)).astype(np.int32)
         alive = joiners.join(serials, joined.astype(np.int32))
-        while True:
-            due = alive.next_bill < start
-            if not due.all():
-                present.append(alive.take(~due))
-                alive = alive.take(due)
-            if not len(alive):
-                break
+        due = alive.next_bill < start
+        here, had_left, recent = [alive.take(~due)], [], []
+        alive = alive.take(due)
+        while len(alive):
             cycle = life.run(alive, alive.next_bill)
-            recent = cycle.day >= since
-            if recent.any():
-                record(alive, cycle)
-            left = alive.left < start
-            if left.any():
-                gone.append(alive.take(left & (alive.observed >= start - CYCLE_DAYS)))
-                alive = alive.take(~left)
-    everyone = Customers.together(present)
+            if (of_interest := cycle.day >= since).any():
+                recent.append((alive.take(of_interest), cycle.only(of_interest)))
+            left, due = alive.left < start, alive.next_bill < start
+            here.append(alive.take(~left & ~due))
+            had_left.append(alive.take(left & ~due))
+            alive = alive.take(~left & due)
+        # nobody asks for the history of those who left long ago
+        kept = np.zeros(len(serials), dtype=bool)
+        for parts, collected in ((here, present), (had_left, gone)):
+            for part in parts:
+                kept[part.serial - np.uint64(first)] = True
+                collected.append(part.columns())
+        for c, cycle in recent:
+            wanted = kept[c.serial - np.uint64(first)]
+            record(c.take(wanted), cycle.only(wanted))
+    everyone = Customers(**present.columns())
     if len(everyone) < customers:
         raise ValueError(
             f"the base settled at {len(everyone)} customers where {customers} were wanted: "
@@ -89,7 +94,7 @@ def settle(
         )
     chance = draws.uniform(Purpose.OPENING, everyone.serial, 0)
     cut = np.partition(chance, customers - 1)[customers - 1]
-    just_left = Customers.together(gone)
+    just_left = Customers(**gone.columns())
     return Settled(
         everyone.take(chance <= cut),
         just_left.take(draws.uniform(Purpose.OPENING, just_left.serial, 0) <= cut),

@@ -8,10 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
+from churn_platform.simulation.behaviour import Behaviour
+from churn_platform.simulation.customers import CYCLE_DAYS, Customers
 from churn_platform.simulation.draws import Floats
+from churn_platform.simulation.identity import customer_ids
+from churn_platform.simulation.landing import as_dates, text_of
+from churn_platform.simulation.leaving import Risk
+from churn_platform.simulation.levers import Levers
+
+Columns = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +70,32 @@ def best_auc(probability: Floats) -> float:
     tied = 0.5 * p * (1.0 - p) * counts * (counts - 1)
     pairs = leaves.sum() * stays.sum() - (p * (1.0 - p) * counts).sum()
     return float(((leaves * below).sum() + tied.sum()) / pairs) if pairs > 0 else float("nan")
+
+
+def truth_of(c: Customers, risk: Risk, levers: Levers) -> Columns:
+    """The truth about customers on their billing day, as columns of numbers.
+
+    `uplift` is how much a contact with the ordinary offer lowers the probability of leaving within 30 days, if it is
+    made on the day after the billing day: a thirtieth of the cycle is over by then."""
+    tenure = ((c.observed - c.joined) // CYCLE_DAYS).astype(np.int32)
+    treated = risk.treated(c, tenure, levers.added_log_odds(c, c.observed))
+    return {
+        "serial": c.serial,
+        "observation_date": c.observed,
+        "leave_probability": c.leave_probability,
+        "uplift": (c.leave_probability - treated) * (1.0 - 1.0 / CYCLE_DAYS),
+        "response": c.response,
+    }
+
+
+def truth_frame(columns: Columns, behaviour: Behaviour) -> pd.DataFrame:
+    """A row per observed customer: customer_id, observation_date, leave_probability, uplift, response."""
+    return pd.DataFrame(
+        {
+            "customer_id": customer_ids(columns["serial"]),
+            "observation_date": as_dates(columns["observation_date"]),
+            "leave_probability": columns["leave_probability"],
+            "uplift": columns["uplift"],
+            "response": text_of(columns["response"], tuple(behaviour.retention.responses)),
+        }
+    )

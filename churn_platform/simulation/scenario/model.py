@@ -45,6 +45,10 @@ class Scenario(Closed):
         """The day of the first change, counted from the world's first; None if nothing ever changes."""
         return min((effect.start_day for effect in self.effects), default=None)
 
+    def strength_on(self, day: int) -> dict[str, float]:
+        """Each effect's strength on a day counted from the world's first, by the effect's name."""
+        return {self.name_of(k): float(effect.strength_on(day)) for k, effect in enumerate(self.effects)}
+
     def starting(self, day: int) -> Scenario:
         """The same scenario with its first change on `day`, everything else moved along."""
         if self.start_day is None:
