@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from churn_platform.contracts.predictions import BANDS, SCORE_COLUMNS
 
 if TYPE_CHECKING:
     from churn_platform.policies import ScoringPolicy
+
+NOBODY = "there are no customers to score: zero rows is an error, not a quiet day; look at the day's ingestion"
 
 
 class ScoringError(ValueError):
@@ -54,8 +57,9 @@ def feature_fingerprints(rows: pd.DataFrame, feature_set: str, names: Sequence[s
     for name in names:
         # multiply, then add: the columns' order counts (FNV's 64-bit prime)
         total = total * np.uint64(1_099_511_628_211) + _value_hashes(rows[name])
-    mixed = pd.util.hash_array(total)
-    return pd.Series([f"{value:016x}" for value in mixed], index=rows.index, dtype="str")
+    digits = pd.util.hash_array(total).astype(">u8").tobytes().hex()
+    texts = np.frombuffer(digits.encode(), dtype="S16").astype("U16")
+    return pd.Series(texts, index=rows.index, dtype="str")
 
 
 def _value_hashes(values: pd.Series) -> np.ndarray:
@@ -64,6 +68,10 @@ def _value_hashes(values: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.astype("float64").to_numpy() + 0.0  # -0.0 is 0.0
         hashes = pd.util.hash_array(numbers)
+    elif isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):  # each distinct value is hashed once
+        codes, distinct = pd.factorize(values)
+        of_distinct = [_object_hash(value) for value in np.asarray(distinct, dtype="object")]
+        hashes = np.array([*of_distinct, 0], dtype="uint64")[codes]  # the code of a missing value is -1: the last
     else:
         texts = values.astype("object").where(~values.isna(), "").to_numpy()
         hashes = np.array([_object_hash(value) for value in texts], dtype="uint64")
@@ -103,6 +111,24 @@ def deciles(probability: np.ndarray, cuts: Sequence[float]) -> np.ndarray:
     return 10 - np.searchsorted(edges, probability, side="right")
 
 
+def day_order(rows: pd.DataFrame) -> np.ndarray:
+    """The order in which a day's rows are scored and published, (n,) places: by day and customer.
+
+    Raises:
+        ScoringError: no rows, or a customer twice a day.
+    """
+    if len(rows) == 0:
+        raise ScoringError(NOBODY)
+    keys = pd.DataFrame(
+        {"customer_id": rows["customer_id"].astype("str"), "observation_date": pd.to_datetime(rows["observation_date"])}
+    ).reset_index(drop=True)
+    ids = keys["customer_id"]
+    if keys["observation_date"].nunique(dropna=False) == 1 and ids.is_monotonic_increasing and ids.is_unique:
+        return np.arange(len(rows))
+    _refuse_customers_twice(keys)
+    return keys.sort_values(["observation_date", "customer_id"], kind="stable").index.to_numpy()
+
+
 def score_rows(
     rows: pd.DataFrame,
     *,
@@ -114,28 +140,57 @@ def score_rows(
     policy: ScoringPolicy,
     provenance: Provenance,
 ) -> pd.DataFrame:
-    """Assemble the day's scores and hold them to their contract.
+    """Assemble the day's scores and hold them to their contract: `score_block` of the whole day, in the order of its customers.
+
+    Raises:
+        ScoringError: as `score_block`, or a customer twice.
+    """
+    scores = score_block(
+        rows,
+        features=features,
+        margin=margin,
+        base_margin=base_margin,
+        reasons=reasons,
+        cuts=cuts,
+        policy=policy,
+        provenance=provenance,
+    )
+    _refuse_customers_twice(scores)
+    return scores.sort_values(["observation_date", "customer_id"], kind="stable").reset_index(drop=True)
+
+
+def score_block(
+    rows: pd.DataFrame,
+    *,
+    features: Sequence[str],
+    margin: np.ndarray,
+    base_margin: np.ndarray,
+    reasons: Sequence[str] | np.ndarray | ExtensionArray,
+    cuts: Sequence[float],
+    policy: ScoringPolicy,
+    provenance: Provenance,
+) -> pd.DataFrame:
+    """Scores of some of a day's rows, in their order, each held to the contract; that no customer stands twice is the whole day's
+    affair (`day_order`, `score_rows`).
 
     Args:
         rows: (n, …) feature rows with customer_id and observation_date.
         features: the model's features in order.
         margin: (n,) calibrated margins; the probability is their logistic.
         base_margin: (n,) the calibrated base; base plus the row's contributions is the margin.
-        reasons: (n,) JSON texts.
+        reasons: (n,) JSON texts; a pandas string array is taken as it is.
         cuts: the reference's decile edges.
         policy: policy block `scoring`.
         provenance: model, feature set and feed.
 
     Returns:
-        (n, SCORE_COLUMNS) frame sorted by customer_id.
+        (n, SCORE_COLUMNS) frame.
 
     Raises:
-        ScoringError: no rows, a missing or impossible probability, a customer twice.
+        ScoringError: no rows, a missing or impossible probability.
     """
     if len(rows) == 0:
-        raise ScoringError(
-            "there are no customers to score: zero rows is an error, not a quiet day; look at the day's ingestion"
-        )
+        raise ScoringError(NOBODY)
     lengths = {"margin": len(margin), "base_margin": len(base_margin), "reasons": len(reasons)}
     short = [f"{count} {name}" for name, count in lengths.items() if count != len(rows)]
     if short:
@@ -153,7 +208,7 @@ def score_rows(
             "band": band,
             "decile": deciles(probability, cuts).astype("int32"),
             "decision": pd.Series(band).map({name: getattr(policy.decisions, name) for name in BANDS}).to_numpy(),
-            "reasons": np.asarray(reasons, dtype="object"),
+            "reasons": reasons if isinstance(reasons, ExtensionArray) else np.asarray(reasons, dtype="object"),
             "model_version": provenance.model_version,
             "model_digest": provenance.model_digest,
             "feature_set": provenance.feature_set,
@@ -162,14 +217,19 @@ def score_rows(
             "simulated": provenance.simulated,
         }
     )[list(SCORE_COLUMNS)]
-    hold_to_contract(scores)
-    return scores.sort_values(["observation_date", "customer_id"], kind="stable").reset_index(drop=True)
+    _hold_rows_to_contract(scores)
+    return scores
 
 
 def hold_to_contract(scores: pd.DataFrame) -> None:
     """Raise ScoringError unless every row has a probability inside (0, 1), a base, reasons and a decision, and no customer stands
     twice a day.
     """
+    _hold_rows_to_contract(scores)
+    _refuse_customers_twice(scores)
+
+
+def _hold_rows_to_contract(scores: pd.DataFrame) -> None:
     absent = [name for name in SCORE_COLUMNS if name not in scores]
     if absent or scores.empty:
         raise ScoringError(f"the scores lack {', '.join(absent) or 'rows'}: nothing is published")
@@ -184,6 +244,9 @@ def hold_to_contract(scores: pd.DataFrame) -> None:
         raise ScoringError(
             f"{int(blank.sum())} of {len(scores)} scores lack a customer, day, base, reason, band or decision"
         )
+
+
+def _refuse_customers_twice(scores: pd.DataFrame) -> None:
     twice = scores.duplicated(["customer_id", "observation_date"])
     if bool(twice.any()):
         raise ScoringError(f"customer {scores.loc[twice, 'customer_id'].iloc[0]} is scored twice on one day")

@@ -18,7 +18,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 POINTER = "pointer.json"
+ROW_GROUP = 1 << 16
+"""Rows of a row group: a group of scores with their reasons is some 40 MB while it is made. It is part of the bytes."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,99}")
 
@@ -74,7 +76,23 @@ def publish(
     `about` says where it came from (`model_version` among it where there is one). The same frame with the same `about`
     as now published changes nothing. SnapshotError for no rows, a named index, columns Parquet cannot hold.
     """
-    content, fingerprint = _parquet(dataset, frame)
+    return publish_blocks(root, dataset, partition, (frame,), about, at)
+
+
+def publish_blocks(
+    root: Path,
+    dataset: str,
+    partition: str,
+    blocks: Iterable[pd.DataFrame],
+    about: Mapping[str, object],
+    at: datetime,
+) -> Snapshot:
+    """Publish the rows of all `blocks`, in their order, as `publish` does: the same file, however the rows are cut into blocks.
+
+    Only the compressed file is held in memory, not the rows. An error while a block is made leaves everything as it was.
+    SnapshotError as `publish`, and for blocks whose columns differ.
+    """
+    content, fingerprint, rows = _parquet(dataset, blocks)
     said = plain(about)
     if not isinstance(said, dict):
         raise SnapshotError(f"{dataset}: `about` must be a mapping, such as {{'model_version': 'churn-1'}}")
@@ -99,7 +117,7 @@ def publish(
             dataset,
             partition,
             digest,
-            len(frame),
+            rows,
             fingerprint,
             model_version,
             at.astimezone(UTC),
@@ -164,13 +182,50 @@ def history(root: Path, dataset: str, partition: str) -> tuple[Snapshot, ...]:
     return tuple(past)
 
 
-def _parquet(dataset: str, frame: pd.DataFrame) -> tuple[bytes, str]:
-    """The frame's Parquet bytes and schema fingerprint: one frame, one spelling."""
+def _parquet(dataset: str, blocks: Iterable[pd.DataFrame]) -> tuple[bytes, str, int]:
+    """The Parquet bytes of all blocks' rows, their schema's fingerprint and their number: the same rows, one spelling.
+
+    Rows wait until a row group of `ROW_GROUP` is full, so that the file does not know the blocks it came in.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if len(frame) == 0 or len(frame.columns) == 0:
-        raise SnapshotError(f"{dataset}: a snapshot of {len(frame)} rows and {len(frame.columns)} columns was refused")
+    buffer = io.BytesIO()
+    writer: pq.ParquetWriter | None = None
+    waiting: list[pa.Table] = []
+    rows = columns = 0
+    try:
+        for frame in blocks:
+            columns = len(frame.columns)
+            if len(frame) == 0 or columns == 0:
+                continue
+            table = _table(dataset, frame)
+            if writer is None:
+                writer = pq.ParquetWriter(buffer, table.schema, compression="zstd", compression_level=3)
+            elif not table.schema.equals(writer.schema, check_metadata=True):
+                raise SnapshotError(f"{dataset}: a block after row {rows:,} has other columns than the first")
+            rows += len(frame)
+            waiting.append(table)
+            full = sum(map(len, waiting)) // ROW_GROUP * ROW_GROUP
+            if full:
+                together = pa.concat_tables(waiting)
+                for start in range(0, full, ROW_GROUP):
+                    writer.write_table(together.slice(start, ROW_GROUP).combine_chunks())
+                waiting = [together.slice(full)] if full < len(together) else []
+        if writer is not None and waiting:
+            writer.write_table(pa.concat_tables(waiting).combine_chunks())
+    finally:
+        if writer is not None:
+            writer.close()
+    if rows == 0:
+        raise SnapshotError(f"{dataset}: a snapshot of {rows} rows and {columns} columns was refused")
+    # The schema as a reader finds it: Parquet keeps a category's values as plain strings whatever pandas had.
+    return buffer.getvalue(), _fingerprint(pq.read_schema(buffer)), rows
+
+
+def _table(dataset: str, frame: pd.DataFrame) -> pa.Table:
+    import pyarrow as pa
+
     if any(name is not None for name in frame.index.names):
         raise SnapshotError(
             f"{dataset}: the frame has the index {frame.index.names}: make it columns with reset_index()"
@@ -179,11 +234,7 @@ def _parquet(dataset: str, frame: pd.DataFrame) -> tuple[bytes, str]:
         table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise SnapshotError(f"{dataset}: the frame does not fit into Parquet: {error}") from error
-    table = table.replace_schema_metadata(_settled(table.schema.metadata))
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", compression_level=3)
-    # The schema as a reader finds it: Parquet keeps a category's values as plain strings whatever pandas had.
-    return buffer.getvalue(), _fingerprint(pq.read_schema(buffer))
+    return table.replace_schema_metadata(_settled(table.schema.metadata))
 
 
 def _settled(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:

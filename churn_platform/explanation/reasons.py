@@ -12,8 +12,10 @@ may have fewer than k.
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,11 @@ from churn_platform.contracts.features import Feature, FeatureSet
 from churn_platform.explanation.contributions import Contributions
 from churn_platform.explanation.errors import ExplanationError
 from churn_platform.explanation.wording import is_missing, reason_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LARGEST_TOLD = 1e6  # log-odds: far beyond any model, and such that its millionths are whole numbers in float64
 
 Direction = Literal["leaving", "staying"]
 
@@ -58,10 +65,7 @@ def rank(contributions: NDArray[np.floating], k: int) -> NDArray[np.intp]:
     >>> rank(np.array([[0.0, 0.3]]), k=2).tolist()
     [[1, -1]]
     """
-    if k < 1:
-        raise ExplanationError(f"k = {k} asks for no reasons: set the policy's number of reasons to at least 1")
-    if not np.isfinite(contributions).all():
-        raise ExplanationError("a contribution is NaN or infinite, so there is no order: see check_sum for the row")
+    _require_order(contributions, k)
     features = contributions.shape[1]
     k = min(k, features)
     order = np.argsort(-contributions, axis=1, kind="stable")
@@ -79,7 +83,7 @@ def rank(contributions: NDArray[np.floating], k: int) -> NDArray[np.intp]:
 def top_reasons(
     contributions: Contributions, values: pd.DataFrame, feature_set: FeatureSet, k: int
 ) -> list[list[Reason]]:
-    """The top k reasons of each row, as values. For many rows `reasons_json` is much faster.
+    """The top k reasons of each row, as values. For many rows `reasons_column` is much faster.
 
     `values` holds the rows' features as the customer has them (categories as text, missing as None or NaN), in the
     same row order.
@@ -102,36 +106,81 @@ def top_reasons(
 def reasons_json(
     contributions: Contributions, values: pd.DataFrame, feature_set: FeatureSet, k: int, decimals: int = 6
 ) -> NDArray[np.object_]:
+    """The top k reasons of each row as JSON text (rows,): `reasons_column` as Python strings."""
+    return np.asarray(reasons_column(contributions, values, feature_set, k, decimals).to_numpy(zero_copy_only=False))
+
+
+def reasons_column(
+    contributions: Contributions, values: pd.DataFrame, feature_set: FeatureSet, k: int, decimals: int = 6
+) -> pa.LargeStringArray:
     """The top k reasons of each row as JSON text (rows,), for the `reasons` column of the daily scores.
 
-    The same reasons as `top_reasons`, contributions rounded to `decimals` places. Built column by column: each
-    distinct (feature, value, direction) is worded and encoded once.
+    The same reasons as `top_reasons`, contributions rounded to `decimals` places (1 to 9). Each distinct (feature, value,
+    direction) is worded and encoded once; the texts are put together by compiled loops, without a Python string per row.
     """
-    chosen = rank(contributions.values, k)
+    import pyarrow as pa
+
+    from churn_platform.explanation import reason_bytes
+
+    if not 1 <= decimals <= 9:
+        raise ExplanationError(f"contributions are told with 1 to 9 decimals, not {decimals}")
+    amounts = np.ascontiguousarray(contributions.values)
+    _require_order(amounts, k)
+    if np.abs(amounts).max(initial=0.0) > LARGEST_TOLD:
+        raise ExplanationError(f"a contribution is beyond ±{LARGEST_TOLD:,.0f} log-odds: the model is broken")
     features = _features(contributions, values, feature_set)
-    amounts = np.take_along_axis(contributions.values, np.maximum(chosen, 0), axis=1)
-    before = np.full(chosen.shape, "", dtype=object)
-    after = before.copy()
+    rows = len(amounts)
+    chosen = np.empty((rows, min(k, len(features))), dtype=np.int16)
+    reason_bytes.pick_rows(amounts, chosen)
+    leaving = np.take_along_axis(amounts, np.maximum(chosen, 0), axis=1) > 0
+    fragments = np.zeros(chosen.shape, dtype=np.int64)
+    texts: list[tuple[bytes, bytes]] = []
     for j, feature in enumerate(features):
-        for towards_leaving in (True, False):
-            row, slot = np.nonzero((chosen == j) & ((amounts > 0) == towards_leaving))
-            if len(row) == 0:
-                continue
-            codes, distinct = pd.factorize(values[feature.name].take(row), use_na_sentinel=False)
-            pairs = [_encoded(feature, value, towards_leaving) for value in distinct.to_numpy(dtype=object)]
-            before[row, slot] = np.array([pair[0] for pair in pairs], dtype=object)[codes]
-            after[row, slot] = np.array([pair[1] for pair in pairs], dtype=object)[codes]
-    form = f"%.{decimals}f"
-    numbers = np.array([form % amount for amount in amounts.ravel().tolist()], dtype=object).reshape(amounts.shape)
-    pieces = before + np.where(chosen >= 0, numbers, "") + after
-    return np.array(["[" + ", ".join(filter(None, row)) + "]" for row in pieces.tolist()], dtype=object)
+        of_feature = chosen == j
+        if not of_feature.any():
+            continue
+        codes, distinct = pd.factorize(values[feature.name], use_na_sentinel=False)
+        cells = distinct.to_numpy(dtype=object) if hasattr(distinct, "to_numpy") else np.asarray(distinct, dtype=object)
+        row, slot = np.nonzero(of_feature)
+        wanted = codes[row] * 2 + leaving[row, slot]
+        used = np.flatnonzero(np.bincount(wanted, minlength=2 * len(cells)))
+        place = np.zeros(2 * len(cells), dtype=np.int64)
+        place[used] = len(texts) + np.arange(len(used))
+        fragments[row, slot] = place[wanted]
+        texts += [_encoded(feature, cells[one // 2], bool(one % 2)) for one in used]
+    before, before_bytes = _joined([text[0] for text in texts])
+    after, after_bytes = _joined([text[1] for text in texts])
+    numbers = np.zeros(chosen.shape, dtype=np.int64)
+    ends = np.empty(rows + 1, dtype=np.int64)
+    reason_bytes.measure_rows(amounts, chosen, fragments, before, after, decimals, numbers, ends)
+    out = np.empty(ends[-1], dtype=np.uint8)
+    parts = (before, before_bytes, after, after_bytes)
+    if not reason_bytes.write_rows(amounts, chosen, fragments, *parts, decimals, numbers, ends, out):
+        raise AssertionError("a row of reasons did not end where it was measured to end")
+    return pa.LargeStringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(out))
 
 
-def _encoded(feature: Feature, value: object, towards_leaving: bool) -> tuple[str, str]:
+def _joined(texts: list[bytes]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Where each text starts (texts + 1,), and all of them behind each other."""
+    starts = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum([len(text) for text in texts], out=starts[1:])
+    return starts, np.frombuffer(b"".join(texts), dtype=np.uint8)
+
+
+def _require_order(contributions: NDArray[np.floating], k: int) -> None:
+    if k < 1:
+        raise ExplanationError(f"k = {k} asks for no reasons: set the policy's number of reasons to at least 1")
+    if not np.isfinite(contributions).all():
+        raise ExplanationError("a contribution is NaN or infinite, so there is no order: see check_sum for the row")
+
+
+@lru_cache(maxsize=1 << 16)  # a day's blocks share most values; some 20 MB
+def _encoded(feature: Feature, value: Hashable, towards_leaving: bool) -> tuple[bytes, bytes]:
     """The JSON of one reason, before and after its contribution."""
     shown = json.dumps(_plain(feature, value), ensure_ascii=False)
     text = json.dumps(reason_text(feature, value, towards_leaving), ensure_ascii=False)
-    return f'{{"feature": "{feature.name}", "value": {shown}, "contribution": ', f', "text": {text}}}'
+    before = f'{{"feature": "{feature.name}", "value": {shown}, "contribution": '
+    return before.encode(), f', "text": {text}}}'.encode()
 
 
 def _plain(feature: Feature, value: object) -> str | float | None:

@@ -6,22 +6,29 @@ What belongs here: loading the verified champion, scoring each day, publishing i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
 from churn_platform.adapters.platform import Platform
 from churn_platform.contracts.features import FEATURE_SETS
-from churn_platform.scoring import Provenance, ScoringError, score_rows
+from churn_platform.scoring import Provenance, ScoringError, day_order, score_block
 
 if TYPE_CHECKING:
     from churn_platform.adapters.snapshots import Snapshot
     from churn_platform.training.candidate import ModelPackage
 
 DATASET = "daily_scores"
+BLOCK = 1 << 16
+"""Customers scored together: a day's memory beyond its features is a few blocks. What is published does not depend on it."""
+
+Scored = TypeVar("Scored")
 
 
 class NoChampionError(LookupError):
@@ -30,12 +37,19 @@ class NoChampionError(LookupError):
 
 @dataclass(frozen=True)
 class ScoredDay:
-    """One published day: what was published, the largest gap between reasons and margin, observed customers without features."""
+    """One published day: the folder and pointer of what was published, and the largest gap between reasons and margin."""
 
     day: date
-    scores: pd.DataFrame
     snapshot: Snapshot
     gap: float
+    published: Path
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The day's scores as a reader finds them, verified; read when first asked for, since a large day is not kept in memory."""
+        from churn_platform.adapters.snapshots import read_contents
+
+        return read_contents(self.published, self.snapshot)
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class ScoredDays:
     @property
     def rows(self) -> int:
         """Customers scored."""
-        return sum(len(day.scores) for day in self.scored)
+        return sum(day.snapshot.rows for day in self.scored)
 
     @property
     def gap(self) -> float:
@@ -128,34 +142,100 @@ def _features_by_day(
     return [(day, by_day[day].reset_index(drop=True)) for day in days]
 
 
-def _score_day(platform: Platform, version: str, package: ModelPackage, day: date, rows: pd.DataFrame) -> ScoredDay:
-    from churn_platform.adapters.snapshots import publish
-    from churn_platform.explanation.contributions import check_sum
-    from churn_platform.explanation.reasons import reasons_json
+def score_file(platform: Platform, path: Path, day: date) -> ScoredDay:
+    """Score and publish a day whose feature rows come in a Parquet file, in the layout of the champion's feature table.
 
-    model, policies = package.model, platform.policies
-    explained = package.explain(rows)
-    gap = check_sum(explained, policies.gates.evaluation.max_contribution_gap)
-    scores = score_rows(
-        rows,
-        features=model.feature_names,
-        margin=explained.margin,
-        base_margin=explained.base,
-        reasons=reasons_json(explained, rows, FEATURE_SETS[model.feature_set], policies.scoring.reasons),
-        cuts=package.reference.decile_cuts,
-        policy=policies.scoring,
-        provenance=Provenance(version, package.digest, model.feature_set, platform.home.feed, platform.home.simulated),
-    )
+    Texts stay coded until they are needed: a million customers take some 100 MB.
+
+    Raises:
+        NoChampionError, PackageError: no usable champion.
+        ScoringError: the file lacks a column, or holds no row, another day's row, or a customer twice.
+    """
+    import pyarrow.parquet as pq
+
+    version, package = champion_package(platform)
+    schema = pq.read_schema(path)
+    wanted = ["customer_id", "observation_date", *package.model.feature_names]
+    absent = [name for name in wanted if name not in schema.names]
+    if absent:
+        raise ScoringError(f"{path} lacks {', '.join(absent)}: it is not a table of {package.model.feature_set}")
+    texts = [feature.name for feature in package.features if feature.is_categorical]
+    rows = pq.read_table(path, columns=wanted, read_dictionary=texts).to_pandas()
+    elsewhere = rows["observation_date"] != pd.Timestamp(day)
+    if bool(elsewhere.any()):
+        raise ScoringError(
+            f"{int(elsewhere.sum())} of {len(rows)} rows of {path} are not of {day}: score each day by itself"
+        )
+    return _score_day(platform, version, package, day, rows)
+
+
+def _score_day(platform: Platform, version: str, package: ModelPackage, day: date, rows: pd.DataFrame) -> ScoredDay:
+    """Score `rows` block by block and publish them as one snapshot, or nothing of them."""
+    from churn_platform.adapters.snapshots import publish_blocks
+
+    order = day_order(rows)
+    gaps: list[float] = []
+
+    def score(start: int) -> tuple[pd.DataFrame, float]:
+        return _score_block(platform, version, package, rows.take(order[start : start + BLOCK]).reset_index(drop=True))
+
+    def blocks() -> Iterator[pd.DataFrame]:
+        for scores, gap in _in_order(score, range(0, len(rows), BLOCK)):
+            gaps.append(gap)
+            yield scores
+
     about = {
         "model_version": version,
         "package": package.digest,
         "feed": platform.home.feed,
         "simulated": platform.home.simulated,
-        "policy": policies.digest,
+        "policy": platform.policies.digest,
     }
-    return ScoredDay(
-        day, scores, publish(platform.settings.published, DATASET, day.isoformat(), scores, about, platform.now()), gap
+    published = platform.settings.published
+    snapshot = publish_blocks(published, DATASET, day.isoformat(), blocks(), about, platform.now())
+    return ScoredDay(day, snapshot, max(gaps), published)
+
+
+def _score_block(
+    platform: Platform, version: str, package: ModelPackage, rows: pd.DataFrame
+) -> tuple[pd.DataFrame, float]:
+    """The scores of some rows with their reasons, and the largest gap between reasons and margin."""
+    from churn_platform.explanation.contributions import check_sum
+    from churn_platform.explanation.reasons import reasons_column
+
+    model, policies = package.model, platform.policies
+    explained = package.explain(rows)
+    gap = check_sum(explained, policies.gates.evaluation.max_contribution_gap)
+    reasons = reasons_column(explained, rows, FEATURE_SETS[model.feature_set], policies.scoring.reasons)
+    scores = score_block(
+        rows,
+        features=model.feature_names,
+        margin=explained.margin,
+        base_margin=explained.base,
+        reasons=pd.array(reasons, dtype="str"),
+        cuts=package.reference.decile_cuts,
+        policy=policies.scoring,
+        provenance=Provenance(version, package.digest, model.feature_set, platform.home.feed, platform.home.simulated),
     )
+    return scores, gap
+
+
+def _in_order(score: Callable[[int], Scored], starts: Iterable[int], ahead: int = 2) -> Iterator[Scored]:
+    """`score` of each start, in order, at most `ahead` at work or waiting beside the one that is taken."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    with ThreadPoolExecutor(ahead) as pool:
+        waiting: deque[Future[Scored]] = deque()
+        try:
+            for start in starts:
+                waiting.append(pool.submit(score, start))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def most_at_risk(scores: pd.DataFrame, customers: int = 10) -> list[dict[str, object]]:
