@@ -6,9 +6,16 @@ import dagster as dg
 
 from churn_platform.contracts.tables import RAW_TABLES
 from churn_platform.defs.metadata import file_metadata, quarantine_metadata, raw_metadata
-from churn_platform.defs.resources import WAREHOUSE_POOL, PlatformResource, observation_days, partition_days
+from churn_platform.defs.resources import (
+    WAREHOUSE_POOL,
+    PlatformResource,
+    installed_platform,
+    observation_days,
+    partition_days,
+)
 
 GROUP = "ingestion"
+FRESH = dg.FreshnessPolicy.time_window(fail_window=installed_platform().policies.slo.data_freshness)
 QUARANTINE = dg.AssetKey(["raw", "quarantine"])
 
 
@@ -30,7 +37,13 @@ def landed_files(context: dg.AssetExecutionContext, platform: PlatformResource) 
     specs=[
         *(
             dg.AssetSpec(
-                ["raw", table.name], deps=[landed_files], group_name=GROUP, description=table.about, kinds={"duckdb"}
+                ["raw", table.name],
+                deps=[landed_files],
+                group_name=GROUP,
+                description=table.about,
+                kinds={"duckdb"},
+                # every feed lands customers each day; the other tables it may not have at all
+                freshness_policy=FRESH if table.name == "customers" else None,
             )
             for table in RAW_TABLES.values()
         ),

@@ -6,7 +6,7 @@ import dagster as dg
 
 from churn_platform.defs import metadata as told
 from churn_platform.defs.assets.models import evaluation_report, model_package
-from churn_platform.defs.resources import PlatformResource
+from churn_platform.defs.resources import PlatformResource, installed_platform
 
 GROUP = "release"
 
@@ -26,7 +26,13 @@ def registered_model(context: dg.AssetExecutionContext, platform: PlatformResour
     yield dg.MaterializeResult(metadata=told.registration_metadata(registered.model))
 
 
-@dg.asset(group_name=GROUP, deps=[registered_model], kinds={"python"}, output_required=False)
+@dg.asset(
+    group_name=GROUP,
+    deps=[registered_model],
+    kinds={"python"},
+    output_required=False,
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=installed_platform().policies.slo.retraining_cadence),
+)
 def champion(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Who is champion after the release decision: the registered model, or still the one before; nobody if it was blocked first."""
     from churn_platform.flows.release import release
