@@ -218,7 +218,10 @@ def _binaries(folder: Path, identity: dict[str, Any]) -> Path:
             [installed / "bin" / "postgres", "--version"], cwd=folder, capture_output=True, check=True, **identity
         )
     except (OSError, subprocess.CalledProcessError):
-        copy = folder / "postgres"
-        shutil.copytree(installed, copy, symlinks=True)
-        return copy / "bin"
+        # with the wheel's libraries beside it, where the binaries look for them
+        package_folder = installed.parent
+        for part in (installed.relative_to(package_folder.parent), Path(f"{package_folder.name}.libs")):
+            if (package_folder.parent / part).is_dir():
+                shutil.copytree(package_folder.parent / part, folder / "wheel" / part, symlinks=True)
+        return folder / "wheel" / installed.relative_to(package_folder.parent) / "bin"
     return installed / "bin"
