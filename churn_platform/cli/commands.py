@@ -8,18 +8,17 @@ Exit codes: 0 all well; 1 a run or a check failed; 2 the call or the home is wro
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from churn_platform.cli.terminal import answer, fold_progress, installed, launcher_on, say
 
 if TYPE_CHECKING:
     from churn_platform.adapters.platform import Platform
@@ -90,13 +89,13 @@ def run(feed: Feed = None, as_json: Json = False) -> None:
     from churn_platform.flows.summary import main_job_summary
 
     began = time.perf_counter()
-    with _launcher(feed, as_json) as launcher:
+    with launcher_on(feed, as_json) as launcher:
         platform = launcher.platform
-        _say(as_json, f"feed {platform.home.feed}: {platform.home.note}")
+        say(as_json, f"feed {platform.home.feed}: {platform.home.note}")
         calendar = platform.calendar
         if calendar.quiet_days:
             first_quiet = min(calendar.quiet_days)
-            _say(
+            say(
                 as_json,
                 f"{len(calendar.quiet_days)} days have no customers file, the first is {first_quiet}: nobody is expected on them",
             )
@@ -105,7 +104,7 @@ def run(feed: Feed = None, as_json: Json = False) -> None:
         launcher.run("training")
         launcher.run("day", (calendar.live_from, calendar.live_end))
     summary = main_job_summary(platform, launcher.seconds_by_stage(), time.perf_counter() - began)
-    _answer(as_json, summary, main_job_lines)
+    answer(as_json, summary, main_job_lines)
 
 
 @app.command()
@@ -118,14 +117,14 @@ def day(
 
     chosen = _date(when)
     began = time.perf_counter()
-    with _launcher(None, as_json) as launcher:
+    with launcher_on(None, as_json) as launcher:
         _known_day(launcher.platform, chosen)
         expects = (
             launcher.platform.calendar.expects_customers(chosen) and chosen >= launcher.platform.calendar.live_from
         )
         launcher.run("day" if expects else "history", (chosen, chosen))
     summary = day_summary(launcher.platform, chosen, launcher.seconds_by_stage(), time.perf_counter() - began)
-    _answer(as_json, summary, day_lines)
+    answer(as_json, summary, day_lines)
 
 
 @app.command()
@@ -146,18 +145,18 @@ def train(
     if as_of:
         _date(as_of)
     began = time.perf_counter()
-    with _launcher(None, as_json) as launcher:
+    with launcher_on(None, as_json) as launcher:
         platform = launcher.platform
         _prepare_features(launcher)
         if cv:
-            with _progress(as_json, folds) as advance:
+            with fold_progress(as_json, folds) as advance:
                 result = cross_validation_summary(platform, feature_set, folds, seed, advance)
         else:
             launcher.run("training", config={"training_set": {"feature_set": feature_set, "as_of": as_of}})
     if cv:
-        _answer(as_json, result, cross_validation_lines)
+        answer(as_json, result, cross_validation_lines)
         return
-    _answer(
+    answer(
         as_json, training_summary(platform, launcher.seconds_by_stage(), time.perf_counter() - began), training_lines
     )
 
@@ -172,11 +171,11 @@ def score(
 
     chosen = _date(when)
     began = time.perf_counter()
-    with _launcher(None, as_json) as launcher:
+    with launcher_on(None, as_json) as launcher:
         _known_day(launcher.platform, chosen)
         launcher.run("scoring", (chosen, chosen))
     summary = day_summary(launcher.platform, chosen, launcher.seconds_by_stage(), time.perf_counter() - began)
-    _answer(as_json, summary, day_lines)
+    answer(as_json, summary, day_lines)
 
 
 @app.command()
@@ -185,9 +184,9 @@ def status(as_json: Json = False) -> None:
     from churn_platform.cli.text import status_lines
     from churn_platform.flows.summary import status_summary
 
-    platform = _platform(None)
+    platform = installed(None)
     summary = status_summary(platform)
-    _answer(as_json, summary, status_lines)
+    answer(as_json, summary, status_lines)
     if summary["feed"] is None:
         raise typer.Exit(NOTHING_YET)
 
@@ -198,8 +197,8 @@ def report(as_json: Json = False) -> None:
     from churn_platform.cli.text import report_lines
     from churn_platform.flows.summary import report_summary
 
-    summary = report_summary(_platform(None))
-    _answer(as_json, summary, report_lines)
+    summary = report_summary(installed(None))
+    answer(as_json, summary, report_lines)
     if summary["report"] is None:
         raise typer.Exit(NOTHING_YET)
 
@@ -210,7 +209,7 @@ def setup() -> None:
     from churn_platform.adapters.dbt import prepare_manifest
     from churn_platform.defs.instance import prepare_dagster_home
 
-    platform = _platform(None)
+    platform = installed(None)
     prepare_manifest(platform.settings)
     platform.registry.prepare()
     platform.ops.close()
@@ -225,7 +224,7 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI on loopba
     from churn_platform.defs.event_log import BATCH_SIZE
     from churn_platform.defs.instance import prepare_dagster_home
 
-    platform = _platform(None)
+    platform = installed(None)
     prepare_manifest(platform.settings)
     home = prepare_dagster_home(platform.settings)
     workspace = platform.settings.project_root / "workspace.yaml"
@@ -248,67 +247,6 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI on loopba
     raise typer.Exit(process.wait())
 
 
-def _platform(feed: str | None) -> Platform:
-    from churn_platform.adapters.platform import open_platform
-
-    if feed is not None:
-        os.environ["CHURN_FEED"] = feed
-    return open_platform(feed)
-
-
-@contextmanager
-def _launcher(feed: str | None, as_json: bool) -> Iterator[Launcher]:
-    """A launcher whose steps move one progress line on stderr; silent with --json or where nobody looks."""
-    platform = _platform(feed)
-    _ = platform.home  # refuse the wrong home before anything heavy is imported
-    from churn_platform.defs.launch import STAGES, Launcher
-
-    if as_json or not sys.stderr.isatty():
-        steps: Callable[[str, str], None] | None = None
-        if not as_json:
-
-            def steps(step: str, state: str) -> None:
-                if state != "started":
-                    _say(False, f"  {STAGES.get(step, step):<9} {step} {state}")
-
-        yield Launcher(platform, steps)
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)
-    ) as progress:
-        tasks: dict[str, Any] = {}
-
-        def moved(step: str, state: str) -> None:
-            if state == "started":
-                tasks[step] = progress.add_task(f"{STAGES.get(step, step)}: {step}", total=1)
-            elif step in tasks:
-                progress.update(tasks[step], completed=1, description=f"{STAGES.get(step, step)}: {step} {state}")
-                progress.stop_task(tasks[step])
-
-        yield Launcher(platform, moved)
-
-
-@contextmanager
-def _progress(as_json: bool, total: int) -> Iterator[Callable[[int, int, float], None]]:
-    """A bar for folds."""
-    if as_json or not sys.stderr.isatty():
-        yield lambda number, of, auc: _say(as_json, f"  fold {number} of {of}: AUC {auc:.4f}")
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("cross-validating", total=total)
-
-        def advance(number: int, of: int, auc: float) -> None:
-            progress.update(task, completed=number, description=f"fold {number} of {of}: AUC {auc:.4f}")
-
-        yield advance
-
-
 def _prepare_features(launcher: Launcher) -> None:
     """Ingest the history first if this home has no features yet."""
     platform = launcher.platform
@@ -327,20 +265,3 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise CallError(f"{text!r} is not a date: write it as 2026-06-01") from None
-
-
-def _say(as_json: bool, line: str) -> None:
-    if not as_json:
-        print(line, file=sys.stderr)  # noqa: T201
-
-
-def _answer(as_json: bool, summary: dict[str, Any], lines: Callable[[dict[str, Any]], Any]) -> None:
-    """Print the summary: as one JSON object, or as text for people."""
-    if as_json:
-        print(json.dumps(summary, default=str))  # noqa: T201
-        return
-    from rich.console import Console
-
-    console = Console(soft_wrap=False)
-    for line in lines(summary):
-        console.print(line)

@@ -146,15 +146,15 @@ def judge_candidate(platform: Platform, before: Mapping[str, Any], clock: Callab
     from churn_platform.evaluation.holdout import judge_on_holdout
 
     policies = platform.policies
-    model, split = _candidate(platform, before)
-    served, rows = _candidate(platform, before)[0], _served_rows(platform, split, before)
+    model, split = candidate_of(platform, before)
+    served, rows = candidate_of(platform, before)[0], _served_rows(platform, split, before)
     feature_set = FEATURE_SETS[before["feature_set"]]
     judgement = judge_on_holdout(model, served, split, rows, feature_set, policies, clock)
     gate = evaluation_gate(judgement.evaluation, judgement.evidence, policies.gates.evaluation)
     subject = f"candidate:{before['candidate']}"
     inputs = {"candidate": before["candidate"], "training_set": before["training_set"], "policy": policies.digest}
     platform.ops.record_verdict(subject, gate, inputs, actor=ACTOR, at=platform.now())
-    folder = _judgement_folder(platform, before)
+    folder = judgement_folder(platform, before)
     write_atomically(folder / "evaluation.json", json.dumps(judgement.evaluation.to_dict()).encode())
     write_atomically(folder / "gate.json", json.dumps(gate.to_dict()).encode())
     _store_contributions(folder, judgement.explained)
@@ -179,9 +179,9 @@ def explain_candidate(platform: Platform, before: Mapping[str, Any]) -> Explaine
     from churn_platform.evaluation.holdout import contribution_gap
     from churn_platform.explanation.importance import global_importance
 
-    _, split = _candidate(platform, before)
-    folder = _judgement_folder(platform, before)
-    explained = _read_contributions(folder)
+    _, split = candidate_of(platform, before)
+    folder = judgement_folder(platform, before)
+    explained = read_contributions(folder)
     importances = global_importance(explained, split.holdout.frame, FEATURE_SETS[before["feature_set"]])
     bound = platform.policies.gates.evaluation.max_contribution_gap
     gap = contribution_gap(explained)
@@ -206,7 +206,7 @@ def pack_model(platform: Platform, before: Mapping[str, Any]) -> PackedModel:
     from churn_platform.adapters.packages import read_package, write_package
     from churn_platform.training.candidate import package_files
 
-    settings, folder = platform.settings, _judgement_folder(platform, before)
+    settings, folder = platform.settings, judgement_folder(platform, before)
     provenance = {
         "model": platform.policies.governance.model,
         "training_set": before["training_set"],
@@ -231,45 +231,7 @@ def pack_model(platform: Platform, before: Mapping[str, Any]) -> PackedModel:
     return PackedModel(digest, settings.packages / digest, sizes, {**before, "package": digest})
 
 
-def write_report(platform: Platform, before: Mapping[str, Any]) -> Path:
-    """Write the evaluation report of a packed model to `reports/<package digest>/evaluation.html`; returns the path."""
-    from churn_platform.adapters.code import code_revision
-    from churn_platform.evaluation.evaluation import Evaluation
-    from churn_platform.evaluation.report import ReportExplanation, ReportHeader, evaluation_report
-
-    model, split = _candidate(platform, before)
-    folder = _judgement_folder(platform, before)
-    feature_set = FEATURE_SETS[before["feature_set"]]
-    header = ReportHeader(
-        model_name=platform.policies.governance.model,
-        model_version=f"package {before['package'][:12]}",
-        model_digest=before["package"],
-        training_data_digest=before["training_set"],
-        feature_set=before["feature_set"],
-        policy_digest=platform.policies.digest,
-        code_revision=code_revision(),
-        feed=platform.home.feed,
-        simulated=platform.home.simulated,
-        feed_note=platform.home.note,
-        holdout=f"{len(split.holdout)} customers observed {split.holdout_from} to {split.holdout_to}, after every training row",
-    )
-    page = evaluation_report(
-        Evaluation.from_dict(json.loads((folder / "evaluation.json").read_text())),
-        GateDecision.from_dict(json.loads((folder / "gate.json").read_text())),
-        ReportExplanation(
-            _read_contributions(folder).frame(),
-            split.holdout.frame[list(model.feature_names)].reset_index(drop=True),
-            {feature.name: feature.label for feature in feature_set.features},
-        ),
-        header,
-        tuning=_trials(model),
-    )
-    target: Path = platform.settings.reports / str(before["package"])[:12] / "evaluation.html"
-    write_atomically(target, page.encode())
-    return target
-
-
-def _candidate(platform: Platform, facts: Mapping[str, Any]) -> tuple[TrainedModel, TemporalSplit]:
+def candidate_of(platform: Platform, facts: Mapping[str, Any]) -> tuple[TrainedModel, TemporalSplit]:
     """The candidate as its package gives it back, and the split it was made on."""
     from churn_platform.adapters.packages import read_package
     from churn_platform.adapters.training_sets import read_training_set
@@ -288,7 +250,8 @@ def _served_rows(platform: Platform, split: TemporalSplit, facts: Mapping[str, A
     return keys.merge(rows.astype({"observation_date": "datetime64[s]"}), how="inner", on=list(keys.columns))
 
 
-def _judgement_folder(platform: Platform, facts: Mapping[str, Any]) -> Path:
+def judgement_folder(platform: Platform, facts: Mapping[str, Any]) -> Path:
+    """Where a candidate's evaluation, gate verdict and contributions lie."""
     return platform.settings.home / "evaluations" / str(facts["candidate"])
 
 
@@ -301,21 +264,11 @@ def _store_contributions(folder: Path, explained: Contributions) -> None:
     write_atomically(folder / "contributions.parquet", buffer.getvalue())
 
 
-def _read_contributions(folder: Path) -> Contributions:
+def read_contributions(folder: Path) -> Contributions:
+    """The holdout's contributions as `judge_candidate` stored them."""
     from churn_platform.explanation.contributions import Contributions
 
     frame = pd.read_parquet(folder / "contributions.parquet")
     features = tuple(name for name in frame.columns if not name.startswith("__"))
     values = frame[list(features)].to_numpy(dtype=np.float64)
     return Contributions(features, values, frame["__base"].to_numpy(), frame["__margin"].to_numpy())
-
-
-def _trials(model: TrainedModel) -> pd.DataFrame:
-    trials = model.record.trials
-    history = pd.DataFrame(
-        [
-            {"number": trial.number, **trial.params, "rounds": trial.rounds, "log_loss": trial.log_loss}
-            for trial in trials
-        ]
-    )
-    return history.assign(won=history.index == history["log_loss"].idxmin())

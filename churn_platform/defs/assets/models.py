@@ -136,7 +136,7 @@ def model_package(context: dg.AssetExecutionContext, platform: PlatformResource)
 @dg.asset(group_name=GROUP, deps=[model_package, holdout_evaluation, explanations], kinds={"plotly"})
 def evaluation_report(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """The evaluation as one self-contained HTML page: opens offline, asks no host for anything."""
-    from churn_platform.flows.training import write_report
+    from churn_platform.flows.reporting import write_report
 
     installed = platform.open()
     handoffs = installed.handoffs(context.run_id)
