@@ -58,7 +58,7 @@ def feature_fingerprints(rows: pd.DataFrame, feature_set: str, names: Sequence[s
         # multiply, then add: the columns' order counts (FNV's 64-bit prime)
         total = total * np.uint64(1_099_511_628_211) + _value_hashes(rows[name])
     digits = pd.util.hash_array(total).astype(">u8").tobytes().hex()
-    texts = np.frombuffer(digits.encode(), dtype="S16").astype("U16")
+    texts = [digits[start : start + 16] for start in range(0, len(digits), 16)]
     return pd.Series(texts, index=rows.index, dtype="str")
 
 
@@ -86,8 +86,11 @@ def _object_hash(value: object) -> int:
 
 def bands(probability: np.ndarray, policy: ScoringPolicy) -> np.ndarray:
     """`low`, `medium` or `high` by the policy's bounds, (n,) strings; a bound belongs to the band above it."""
-    low, medium, high = BANDS
-    return np.select([probability >= policy.band_high, probability >= policy.band_medium], [high, medium], low)
+    return np.array(BANDS)[_band_places(probability, policy)]
+
+
+def _band_places(probability: np.ndarray, policy: ScoringPolicy) -> np.ndarray:
+    return np.asarray((probability >= policy.band_medium).astype("intp") + (probability >= policy.band_high))
 
 
 def deciles(probability: np.ndarray, cuts: Sequence[float]) -> np.ndarray:
@@ -197,23 +200,27 @@ def score_block(
         raise ScoringError(f"{len(rows)} rows got {' and '.join(short)} values: each row needs one of each")
     with np.errstate(over="ignore"):  # a margin below -709 has probability 0, which the contract refuses
         probability = 1.0 / (1.0 + np.exp(-np.asarray(margin, dtype="float64")))
-    band = bands(probability, policy)
+    band = _band_places(probability, policy)
+
+    def same(text: str) -> ExtensionArray:
+        return pd.array([text], dtype="str").take(np.zeros(len(rows), dtype="intp"))
+
     scores = pd.DataFrame(
         {
-            "customer_id": rows["customer_id"].astype("str").to_numpy(),
+            "customer_id": rows["customer_id"].astype("str").array,
             "observation_date": pd.to_datetime(rows["observation_date"]).dt.as_unit("s").to_numpy(),
             "probability": probability,
             "margin": np.asarray(margin, dtype="float64"),
             "base_margin": np.asarray(base_margin, dtype="float64"),
-            "band": band,
+            "band": pd.array(BANDS, dtype="str").take(band),
             "decile": deciles(probability, cuts).astype("int32"),
-            "decision": pd.Series(band).map({name: getattr(policy.decisions, name) for name in BANDS}).to_numpy(),
+            "decision": pd.array([getattr(policy.decisions, name) for name in BANDS], dtype="str").take(band),
             "reasons": reasons if isinstance(reasons, ExtensionArray) else np.asarray(reasons, dtype="object"),
-            "model_version": provenance.model_version,
-            "model_digest": provenance.model_digest,
-            "feature_set": provenance.feature_set,
-            "feature_fingerprint": feature_fingerprints(rows, provenance.feature_set, features).to_numpy(),
-            "feed": provenance.feed,
+            "model_version": same(provenance.model_version),
+            "model_digest": same(provenance.model_digest),
+            "feature_set": same(provenance.feature_set),
+            "feature_fingerprint": feature_fingerprints(rows, provenance.feature_set, features).array,
+            "feed": same(provenance.feed),
             "simulated": provenance.simulated,
         }
     )[list(SCORE_COLUMNS)]

@@ -1,0 +1,204 @@
+"""A million customers from Parquet to published scores with five reasons for every row, against mlflow.pyfunc and shap.
+
+    python -m bench scoring
+
+The champion is a real one: `churn run` in a fresh home, on IBM's extract (or the committed sample where it cannot be had). The million
+are its feature rows drawn again with replacement (seeded), under new ids, for one live day. Ours and the peer are whole processes,
+one after the other, each from the same Parquet file to a Parquet file with a probability and five reasons (feature, value, contribution)
+for every row. Ours does more on the way: verified package, words, fingerprints, bands, the contract, an immutable snapshot.
+
+The peer is what a data scientist would write on the same booster. Its `shap.TreeExplainer` hands a booster with native categoricals to
+XGBoost's own `pred_contribs`, which is fair: shap's own loops cannot read one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.whole_process import measured
+
+CUSTOMERS = 1_000_000
+EXPLAINED = 50_000
+REASONS = 5
+DAY = date(2026, 6, 3)
+LIBRARIES = ("xgboost", "shap", "mlflow", "numba", "pandas", "pyarrow")
+PEER_NAME = "mlflow.pyfunc + shap.TreeExplainer, same booster"
+
+
+def measure(customers: int = CUSTOMERS) -> list[dict[str, Any]]:
+    """Seconds and peak MB from Parquet to scores with reasons, and the rows/s of the champion's contributions."""
+    with tempfile.TemporaryDirectory(prefix="churn-bench-") as folder:
+        home, work = Path(folder) / "home", Path(folder)
+        environment = {"CHURN_HOME": str(home)}
+        measured([Path(sys.executable).parent / "churn", "run", "--feed", "ibm", "--json"], environment)
+        python = [sys.executable, "-m", "bench.scoring"]
+        told = json.loads(measured([*python, "prepare", work, str(customers)], environment).stdout.splitlines()[-1])
+        measured(
+            [*python, "ours", work / "few.parquet"], environment
+        )  # numba compiles once per installation, not per day
+        ours = measured([*python, "ours", work / "features.parquet"], environment)
+        peer = measured([*python, "peer", work], environment)
+    versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()} | told["model"]
+    what = f"{customers:,} customers from Parquet to scores with {REASONS} reasons each"
+    rows = [
+        (f"{what}, whole process", "s", ours.seconds, peer.seconds, peer.seconds / ours.seconds),
+        (f"{what}, peak memory", "MB", ours.peak_mb, peer.peak_mb, peer.peak_mb / ours.peak_mb),
+        ("the champion's exact contributions", "rows/s", told["ours"], told["peer"], told["ours"] / told["peer"]),
+    ]
+    return [
+        {
+            "name": name,
+            "unit": unit,
+            "ours": round(mine, 1),
+            "peer": round(theirs, 1),
+            "ratio": round(ratio, 2),
+            "versions": versions,
+            "peer_name": PEER_NAME,
+        }
+        for name, unit, mine, theirs, ratio in rows
+    ]
+
+
+def prepare(work: Path, customers: int) -> None:
+    """Write the features and the peer's model into `work`; print the champion's size and how fast its rows are explained."""
+    import mlflow.pyfunc
+    import shap
+
+    from churn_platform.adapters.platform import open_platform
+    from churn_platform.contracts.features import FEATURE_SETS
+    from churn_platform.flows.scoring import champion_package
+
+    installed = open_platform()
+    _, package = champion_package(installed)
+    feature_set = FEATURE_SETS[package.model.feature_set]
+    real = installed.warehouse.features(feature_set, date(2000, 1, 1), date(2100, 1, 1))
+    drawn = np.random.default_rng(7).integers(0, len(real), customers)
+    features = real.iloc[drawn].reset_index(drop=True)
+    features["customer_id"] = [f"C{number:07d}" for number in range(customers)]
+    features["observation_date"] = pd.Timestamp(DAY)
+    features.to_parquet(work / "features.parquet", index=False)
+    features.head(2_000).to_parquet(work / "few.parquet", index=False)
+
+    booster = package.model.booster
+    booster.save_model(work / "booster.json")
+    domains = {feature.name: list(feature.domain) for feature in package.features if feature.is_categorical}
+    told = {"names": list(package.model.feature_names), "domains": domains}
+    (work / "features.json").write_text(json.dumps(told))
+    files = {"booster": str(work / "booster.json"), "features": str(work / "features.json")}
+    mlflow.pyfunc.save_model(work / "model", python_model=_peer_model(), artifacts=files)
+
+    values = package.model.values(features.head(EXPLAINED))
+    explainer = shap.TreeExplainer(booster, feature_perturbation="tree_path_dependent")
+    tables = package.explainer.tables
+    if tables is None:
+        raise RuntimeError("the champion has no pattern tables")
+    difference = float(
+        np.abs(explainer.shap_values(values[:2_000]) - tables.contributions(values[:2_000])[:, :-1]).max()
+    )
+    if not difference < 1e-4:
+        raise RuntimeError(f"ours and the peer explain different models: {difference}")
+    booster.set_param({"nthread": os.cpu_count()})
+    seconds = {"ours": float("inf"), "peer": float("inf")}
+    for _ in range(3):
+        for name, explain in (("ours", tables.contributions), ("peer", explainer.shap_values)):
+            begin = time.perf_counter()
+            explain(values)
+            seconds[name] = min(seconds[name], time.perf_counter() - begin)
+    record = package.model.record
+    model = {"trees": str(record.rounds), "depth": str(record.params["max_depth"]), "feed": installed.home.feed}
+    print(json.dumps({"model": model, **{name: EXPLAINED / spent for name, spent in seconds.items()}}))
+
+
+def score(path: Path) -> None:
+    """Ours: the platform's own road."""
+    from churn_platform.adapters.platform import open_platform
+    from churn_platform.flows.scoring import score_file
+
+    print(score_file(open_platform(), path, DAY).snapshot)
+
+
+def _peer_model() -> Any:
+    """The booster behind mlflow.pyfunc: codes the categories and predicts, as its author would write it."""
+    import mlflow.pyfunc
+
+    class Churn(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined, unused-ignore]
+        def load_context(self, context: Any) -> None:
+            import xgboost
+
+            self.booster = xgboost.Booster(model_file=context.artifacts["booster"])
+            told = json.loads(Path(context.artifacts["features"]).read_text())
+            self.names, self.domains = told["names"], told["domains"]
+
+        def coded(self, frame: pd.DataFrame) -> pd.DataFrame:
+            return pd.DataFrame(
+                {
+                    name: pd.Categorical(frame[name], categories=self.domains[name])
+                    if name in self.domains
+                    else frame[name].astype("float32")
+                    for name in self.names
+                }
+            )
+
+        def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> np.ndarray:
+            import xgboost
+
+            return np.asarray(self.booster.predict(xgboost.DMatrix(self.coded(model_input), enable_categorical=True)))
+
+    return Churn()
+
+
+def peer(work: Path) -> None:
+    """The peer: load, predict, explain, the five largest in order, JSON, Parquet."""
+    import mlflow.pyfunc
+    import shap
+
+    frame = pd.read_parquet(work / "features.parquet")
+    model = mlflow.pyfunc.load_model(str(work / "model"))
+    probability = model.predict(frame)
+    inner = model.unwrap_python_model()
+    coded = inner.coded(frame)
+    codes = np.column_stack(
+        [
+            coded[name].cat.codes.where(coded[name].notna(), np.nan) if name in inner.domains else coded[name]
+            for name in inner.names
+        ]
+    ).astype("float32")
+    explained = shap.TreeExplainer(inner.booster, feature_perturbation="tree_path_dependent").shap_values(codes)
+    top = np.argsort(-explained, axis=1)[:, :REASONS]
+    largest = np.take_along_axis(explained, top, axis=1).tolist()
+    columns = {name: frame[name].tolist() for name in inner.names}
+    reasons = [
+        json.dumps(
+            [
+                {"feature": inner.names[j], "value": columns[inner.names[j]][row], "contribution": round(amount, 6)}
+                for j, amount in zip(picked, amounts, strict=True)
+            ]
+        )
+        for row, (picked, amounts) in enumerate(zip(top.tolist(), largest, strict=True))
+    ]
+    scores = pd.DataFrame({"customer_id": frame["customer_id"], "probability": probability, "reasons": reasons})
+    scores.to_parquet(work / "scores.parquet", index=False)
+
+
+if __name__ == "__main__":
+    command, where, *rest = sys.argv[1:]
+    if command == "prepare":
+        prepare(Path(where), int(rest[0]))
+    elif command == "ours":
+        score(Path(where))
+    elif command == "peer":
+        peer(Path(where))
+    else:
+        sys.exit(f"{command}: use prepare, ours or peer; `python -m bench scoring` runs them all")
