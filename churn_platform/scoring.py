@@ -86,11 +86,12 @@ def _object_hash(value: object) -> int:
 
 def bands(probability: np.ndarray, policy: ScoringPolicy) -> np.ndarray:
     """`low`, `medium` or `high` by the policy's bounds, (n,) strings; a bound belongs to the band above it."""
-    return np.array(BANDS)[_band_places(probability, policy)]
+    return np.take(np.array(BANDS), _band_places(probability, policy))
 
 
 def _band_places(probability: np.ndarray, policy: ScoringPolicy) -> np.ndarray:
-    return np.asarray((probability >= policy.band_medium).astype("intp") + (probability >= policy.band_high))
+    places: np.ndarray = np.searchsorted([policy.band_medium, policy.band_high], probability, side="right")
+    return places
 
 
 def deciles(probability: np.ndarray, cuts: Sequence[float]) -> np.ndarray:
