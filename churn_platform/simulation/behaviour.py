@@ -58,6 +58,7 @@ class Mood(Figures):
     per_slow_week: float
     per_extra_charge: float
     per_refund: float
+    per_late_payment: float
 
 
 class Support(Figures):
@@ -103,6 +104,9 @@ class Contracts(Figures):
     sign_two_year: Share
     by_mood: float
     by_internet: dict[str, Positive]
+    at_first: Share
+    in_full_after: Annotated[int, Field(gt=0)]
+    with_security_or_support: Positive
     renew: Share
     upgrade: Share
     downgrade: Share
@@ -112,6 +116,7 @@ class Loyalty(Figures):
     """How services, payment and referrals change with the months."""
 
     uptake_speed: Positive
+    fibre_upgrade: dict[str, Share]
     referral: Share
     referral_by_mood: float
 

@@ -151,19 +151,27 @@ def make_contacts(
 def background_plan(
     c: Customers, candidates: Index, listed: Serials, day: int, behaviour: Behaviour, draws: Draws
 ) -> ContactPlan:
-    """The small random programme: a fixed share of the candidates who are not listed already, some of them as control.
+    """The small random programme: each candidate who is not listed already with a fixed chance, some of them as
+    control.
 
     At least one contact a day, as long as there is anybody: uplift can only be learned from contacts made at random.
+    Each customer's lot is their own, so a scenario that drives others away does not move it.
 
     Args:
+        c: the base.
         candidates: positions of the customers billed yesterday.
         listed: serials on today's contact lists.
+        day: today.
+        behaviour: the programme's figures.
+        draws: the world's.
     """
     r = behaviour.retention
     candidates = candidates[~np.isin(c.serial[candidates], listed)]
-    count = min(len(candidates), max(1, round(r.background_share * len(candidates))))
     lot = draws.uniform(Purpose.CONTACT_SELECTION, c.serial[candidates], day)
-    serial = c.serial[np.sort(candidates[np.argsort(lot, kind="stable")[:count]])]
+    chosen = lot < r.background_share
+    if len(lot) and not chosen.any():
+        chosen = lot == lot.min()
+    serial = c.serial[candidates[chosen]]
     treated = draws.uniform(Purpose.CONTACT_ARM, serial, day) < r.background_treated
     arm = np.where(treated, TREATMENT, ARMS.index("control")).astype(np.int8)
     offer = np.floor(len(r.offers) * draws.uniform(Purpose.CONTACT_OFFER, serial, day)).astype(np.int8)

@@ -78,6 +78,7 @@ class Customers:
     mood: Floats  #: dissatisfaction
     trouble: Floats  #: what this cycle's tickets will add to it
     stress: Floats  #: financial
+    dunned: Codes  #: 1 if the last invoice was not paid in time
     static_risk: Floats  #: log odds from attributes that stay
     offer_effect: Floats  #: log odds from the last offer
     offer_left: Codes  #: cycles it still works
@@ -132,10 +133,9 @@ class Joiners:
         self._tables = [_compile(table) for table in profile.joiners]
         self._profile, self._behaviour, self._draws = profile, behaviour, draws
         self._responses = np.cumsum([r.share for r in behaviour.retention.responses.values()])
-        self._gb = {
-            np.int8(DOMAINS["internet_type"].index(kind)): np.array(deciles)
-            for kind, deciles in profile.usage_gb.items()
-        }
+        deciles = profile.usage_gb
+        # who comes without internet has habits too: they show after an upgrade
+        self._gb = [np.array(deciles.get(kind, deciles["Fiber Optic"])) for kind in DOMAINS["internet_type"]]
 
     def join(self, serials: Serials, days: Ints, redirect: Redirect | None = None) -> Customers:
         """New customers, with tenure 0 on `days`. Their charges and risks are set at their first bill.
@@ -156,7 +156,7 @@ class Joiners:
         trait = [uniform(Purpose.JOINER, serials, 0, 30 + k) for k in range(9)]
         zeros = [np.zeros(n) for _ in range(16)]
         gb_level = np.zeros(n)
-        for kind, deciles in self._gb.items():
+        for kind, deciles in enumerate(self._gb):
             of_kind = codes["internet_type"] == kind
             gb_level[of_kind] = np.interp(trait[0][of_kind], np.linspace(0, 1, 11), deciles)
         phone = codes["phone_service"] == YES
@@ -200,6 +200,7 @@ class Joiners:
             mood=zeros[2],
             trouble=zeros[3],
             stress=_normal(trait[7]),
+            dunned=np.zeros(n, dtype=np.int8),
             static_risk=zeros[4],
             offer_effect=zeros[5],
             offer_left=np.zeros(n, dtype=np.int8),

@@ -10,6 +10,7 @@ stress shows in late payments. So the operational tables tell in time about what
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from churn_platform.simulation.customers import (
     ADD_ONS,
     CYCLE_DAYS,
     DOMAINS,
+    FIBER,
     NO_INTERNET,
     YES,
     Codes,
@@ -31,6 +33,9 @@ from churn_platform.simulation.levers import Levers
 from churn_platform.simulation.profile import Profile
 
 MOST_TICKETS = 3
+NO = np.int8(0)
+MANY_LINES = np.int8(DOMAINS["multiple_lines"].index("Yes"))
+Mask = np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]
 TOPICS = ("billing", "contract", "other", "service", "technical")
 SEVERITIES = ("high", "low", "medium")
 
@@ -64,7 +69,7 @@ class Cycle:
     paid: Ints
     tickets: Tickets
 
-    def only(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Cycle:
+    def only(self, chosen: Mask) -> Cycle:
         """The cycle of some of the customers."""
         t = self.tickets
         kept = np.flatnonzero(chosen[t.at])
@@ -97,9 +102,16 @@ class Life:
         speed = behaviour.loyalty.uptake_speed
         monthly = {name: speed * -np.log((1 - old) / (1 - new)) / 60 for name, (new, old) in profile.uptake.items()}
         self._uptake_edges = np.cumsum([0.0, *(monthly[name] for name in ADD_ONS)])
-        self._automatic = monthly["automatic_payment"]
+        self._automatic, self._second_line = monthly["automatic_payment"], monthly["multiple_lines"]
+        upgrade = behaviour.loyalty.fibre_upgrade
+        self._upgrade = np.array([upgrade.get(kind, 0.0) for kind in DOMAINS["internet_type"]])
+        table = next(table for table in profile.joiners if table.attribute == "unlimited_data")
+        self._unlimited = table.shares["Fiber Optic"]["Yes"]
         contracts = behaviour.contracts.by_internet
         self._sign_by_internet = np.array([contracts[kind] for kind in DOMAINS["internet_type"]])
+        committed = [ADD_ONS.index(name) for name in ("online_security", "tech_support")]
+        bits = np.sum([(masks >> k) & 1 for k in committed], axis=0)
+        self._sign_by_add_ons: Floats = behaviour.contracts.with_security_or_support**bits
         support = behaviour.support
         self._tickets_by_internet = support.tickets_per_cycle * np.array(
             [support.internet_factor[kind] for kind in DOMAINS["internet_type"]]
@@ -143,14 +155,12 @@ class Life:
 
     def _charge(self, c: Customers, day: Ints) -> None:
         price = self._internet_price[c.internet_type] + self._add_on_price[c.add_ons] + c.jitter
-        price += self._phone_price * c.phone_service + self._lines_price * (c.multiple_lines == 2)
+        price += self._phone_price * c.phone_service + self._lines_price * (c.multiple_lines == MANY_LINES)
         asked = self._levers.applied("customers.monthly_charges", price, c, day)
         c.price_factor = np.divide(asked, price, out=np.ones(len(c)), where=price > 0)
         c.charges = np.round(asked / self._step) * self._step
 
-    def _use(
-        self, c: Customers, day: Ints, full: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    ) -> tuple[Floats, Floats, Floats]:
+    def _use(self, c: Customers, day: Ints, full: Mask) -> tuple[Floats, Floats, Floats]:
         u, move = self._b.usage, self._levers.applied
         wobble = np.exp(u.noise * self._draws.normal(Purpose.USAGE, c.serial, day) + u.by_mood * c.mood)
         internet = c.internet_type != NO_INTERNET
@@ -164,7 +174,7 @@ class Life:
         calls = move("account_usage.long_distance_charges", c.long_distance_level * swing, c, day)
         return gb, extra, np.round(calls * full, 2)
 
-    def _refund(self, c: Customers, day: Ints, full: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+    def _refund(self, c: Customers, day: Ints, full: Mask) -> Floats:
         p = self._b.payments
         u = self._draws.uniform(Purpose.REFUND, c.serial, day)
         chance = np.where(c.trouble > 0, p.refund_after_ticket, p.refund_share) * full
@@ -179,6 +189,7 @@ class Life:
             + c.trouble
             + m.per_extra_charge * np.minimum(extra / 20.0, 2.0)
             + m.per_refund * (refund > 0)
+            + m.per_late_payment * c.dunned
             + m.noise * self._draws.normal(Purpose.MOOD, c.serial, day)
         )
         memory = self._b.payments.stress_memory
@@ -194,18 +205,20 @@ class Life:
         in_time = 1 + np.floor(u * (p.due_after - 1))
         too_late = p.due_after + 1 + np.minimum(np.floor(-np.log(u) * p.late_days), 75)
         delay = self._levers.applied("invoices.days_to_pay", np.where(late, too_late, in_time), c, day)
+        c.dunned = (delay > p.due_after).astype(np.int8)
         return (day + np.rint(delay)).astype(np.int32)
 
     def _change_plans(self, c: Customers, day: Ints, tenure: Ints) -> None:
         b, uniform = self._b, self._draws.uniform
         good = np.exp(b.contracts.by_mood * np.clip(c.mood, -2.0, 4.0))
         u = uniform(Purpose.CONTRACT, c.serial, day)
-        chance = self._sign_by_internet[c.internet_type] * good
-        one, two = b.contracts.sign_one_year * chance, b.contracts.sign_two_year * chance
+        terms = b.contracts
+        grown = terms.at_first + (1.0 - terms.at_first) * np.minimum(tenure / terms.in_full_after, 1.0)
+        chance = self._sign_by_internet[c.internet_type] * self._sign_by_add_ons[c.add_ons] * good * grown
+        one, two = terms.sign_one_year * chance, terms.sign_two_year * chance
         free = c.contract == 0
         signed = np.where(u < one, 1, np.where(u < one + two, 2, 0))
         ending = ~free & (c.contract_left <= 1)
-        terms = b.contracts
         up = terms.renew + terms.upgrade
         renewed = np.select([u < terms.renew, u < up, u < up + terms.downgrade], [c.contract, 2, c.contract - 1], 0)
         contract = np.where(free, signed, np.where(ending, renewed, c.contract)).astype(np.int8)
@@ -218,6 +231,16 @@ class Life:
         takes = (k < len(ADD_ONS)) & (c.internet_type != NO_INTERNET)
         c.add_ons = np.where(takes, c.add_ons | (1 << np.minimum(k, 7)).astype(np.uint8), c.add_ons).astype(np.uint8)
 
+        # the same draw from its other end: few take an add-on and a line in one month
+        takes = (u > 1.0 - self._second_line) & (c.multiple_lines == NO)
+        upgrade = self._upgrade[c.internet_type]
+        v = uniform(Purpose.UPGRADE, c.serial, day)
+        upgrades = v < upgrade
+        if takes.any() or upgrades.any():
+            c.multiple_lines = np.where(takes, MANY_LINES, c.multiple_lines).astype(np.int8)
+            self._upgrade_to_fibre(c, upgrades, v / np.maximum(upgrade, 1e-12))
+            c.static_risk = self.risk.of_staying(c)
+
         u = uniform(Purpose.PAYMENT_METHOD, c.serial, day)
         switch = (c.payment_method >= 2) & (u < self._automatic)
         c.payment_method = np.where(switch, (u < 0.5 * self._automatic).astype(np.int8), c.payment_method).astype(
@@ -228,6 +251,15 @@ class Life:
         happy = np.exp(b.loyalty.referral_by_mood * np.clip(c.mood, -2.0, 4.0))
         refers = (c.referrals < c.referral_appetite) & (u < b.loyalty.referral * happy)
         c.referrals = (c.referrals + refers).astype(np.int8)
+
+    def _upgrade_to_fibre(self, c: Customers, who: Mask, lot: Floats) -> None:
+        """Fibre comes with a phone line; who had no internet before takes unlimited data as often as joiners do."""
+        c.unlimited_data = np.where(
+            who & (c.internet_type == NO_INTERNET), lot < self._unlimited, c.unlimited_data
+        ).astype(np.int8)
+        c.internet_type = np.where(who, FIBER, c.internet_type).astype(np.int8)
+        c.multiple_lines = np.where(who & (c.phone_service == NO), NO, c.multiple_lines).astype(np.int8)
+        c.phone_service = np.where(who, YES, c.phone_service).astype(np.int8)
 
     def _decide_leaving(self, c: Customers, day: Ints, tenure: Ints) -> None:
         c.offer_effect = np.where(c.offer_left > 0, c.offer_effect, 0.0)

@@ -147,8 +147,6 @@ def _set(c: Customers, column: str, value: str, who: Mask) -> None:
         who = who & internet
     setattr(c, column, np.where(who, code, getattr(c, column)).astype(np.int8))
     if column == "internet_type":
-        # who had no line has no habits either: the middle of the extract's use
-        c.gb_level = np.where(who & (c.gb_level == 0.0), 21.0, c.gb_level)
         c.add_ons = np.where(c.internet_type == NO_INTERNET, np.uint8(0), c.add_ons).astype(np.uint8)
         c.unlimited_data = np.where(c.internet_type == NO_INTERNET, np.int8(0), c.unlimited_data).astype(np.int8)
     if column == "contract":

@@ -35,12 +35,12 @@ STAYING = (
     ("dependents", ("partner", "senior_citizen")),
     ("gender", ()),
     ("phone_service", ("internet_type",)),
-    ("multiple_lines", ("phone_service", "internet_type")),
     ("paperless_billing", ("internet_type",)),
     ("unlimited_data", ("internet_type",)),
 )
 REFERRALS = ("number_of_referrals", ("partner",))
 CHANGING = (
+    ("multiple_lines", ("phone_service", "internet_type")),
     ("contract", ("internet_type",)),
     ("payment_method", ("internet_type", "paperless_billing")),
     ("online_security", ("internet_type",)),
@@ -81,7 +81,8 @@ def profile_from_extract(
     )
     automatic = rows["payment_method"].str.contains("automatic").map({True: "Yes", False: "No"})
     uptake = {name: _uptake(rows[name][internet], new, old) for name in ADD_ONS} | {
-        "automatic_payment": _uptake(automatic, new, old)
+        "automatic_payment": _uptake(automatic, new, old),
+        "multiple_lines": _uptake(rows["multiple_lines"][rows["phone_service"] == "Yes"], new, old),
     }
     told = rows[left > 0]
     return Profile(

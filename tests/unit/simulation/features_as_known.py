@@ -68,7 +68,7 @@ def _payments(out: pd.DataFrame, invoices: pd.DataFrame) -> None:
     first["all_refunds"] = first["refunds"].groupby(first["customer_id"]).cumsum()
     out["total_refunds"] = _as_of(out, first, ["all_refunds"])["all_refunds"].fillna(0.0)
     paid = invoices[invoices["paid_on"].notna()].set_index("invoice_id")[["paid_on", "known_at"]]
-    due = first[first["due_date"].notna()].join(paid, on="invoice_id", rsuffix="_paid")
+    due = first[first["due_date"].notna()].join(paid, on="invoice_id", suffixes=("", "_paid"))
     pairs = _pairs(out, due[["customer_id", "due_date", "paid_on_paid", "known_at", "known_at_paid"]])
     pairs = pairs[(pairs["due_date"] < pairs["observation_date"]) & (pairs["known_at"] <= pairs["observation_date"])]
     is_paid = pairs["known_at_paid"] <= pairs["observation_date"]
@@ -81,7 +81,7 @@ def _payments(out: pd.DataFrame, invoices: pd.DataFrame) -> None:
 def _support(out: pd.DataFrame, tickets: pd.DataFrame) -> None:
     first = tickets.sort_values("known_at").drop_duplicates("ticket_id")
     done = tickets[tickets["resolved_on"].notna()].set_index("ticket_id")[["resolved_on", "known_at"]]
-    rows = first.join(done, on="ticket_id", rsuffix="_done")
+    rows = first.join(done, on="ticket_id", suffixes=("", "_done"))
     pairs = _pairs(out, rows[["customer_id", "opened_on", "resolved_on_done", "known_at_done"]])
     pairs = pairs[pairs["opened_on"] <= pairs["observation_date"]]
     day = pairs["observation_date"]
