@@ -44,6 +44,10 @@ class CallError(ValueError):
     """The call names something that is not there; the message says what there is."""
 
 
+class NotReleasedError(RuntimeError):
+    """The first model did not pass its gates; the message carries the gate's reasons."""
+
+
 def main() -> None:
     """Entry point: turns every expected error into one line on stderr and an exit code."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -74,7 +78,7 @@ def _exit_code(error: Exception) -> int | None:
     of_the_data = LandingError | CalendarError | ExtractError | ExtractNotFoundError
     if isinstance(error, of_the_call | of_the_data):
         return WRONG_CALL
-    if isinstance(error, WarehouseError):
+    if isinstance(error, WarehouseError | NotReleasedError):
         return FAILED
     launch = sys.modules.get("churn_platform.defs.launch")
     if launch is not None and isinstance(error, launch.RunFailedError):
@@ -86,7 +90,7 @@ def _exit_code(error: Exception) -> int | None:
 def run(feed: Feed = None, as_json: Json = False) -> None:
     """The main job: ingest, features, train, evaluate, explain, release, and score the live days."""
     from churn_platform.cli.text import main_job_lines
-    from churn_platform.flows.summary import main_job_summary
+    from churn_platform.flows.summary import main_job_summary, refusal_of_the_first_model
 
     began = time.perf_counter()
     with launcher_on(feed, as_json) as launcher:
@@ -102,6 +106,9 @@ def run(feed: Feed = None, as_json: Json = False) -> None:
         history_end = min(calendar.training_as_of, calendar.last_day)
         launcher.run("history", (calendar.first_day, history_end))
         launcher.run("training")
+        refused = refusal_of_the_first_model(platform)
+        if refused is not None:
+            raise NotReleasedError(f"no model was released, so nothing is scored; {refused}")
         launcher.run("day", (calendar.live_from, calendar.live_end))
     summary = main_job_summary(platform, launcher.seconds_by_stage(), time.perf_counter() - began)
     answer(as_json, summary, main_job_lines)

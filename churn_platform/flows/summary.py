@@ -34,6 +34,15 @@ def main_job_summary(platform: Platform, stages: Mapping[str, float], seconds: f
     }
 
 
+def refusal_of_the_first_model(platform: Platform) -> str | None:
+    """Why there is no champion after a training, in the words of the last decision; None where there is one."""
+    if platform.ops.champion(platform.policies.governance.model) is not None:
+        return None
+    decisions = platform.ops.decisions(kind="release") + platform.ops.decisions(kind="registration")
+    last = max(decisions, key=lambda decision: decision.ledger_sequence, default=None)
+    return "no decision was recorded" if last is None else f"{last.outcome}: {'; '.join(last.reasons)}"
+
+
 def training_summary(platform: Platform, stages: Mapping[str, float], seconds: float) -> Summary:
     """A training's answer: what was trained last, its verdicts, and who is champion after it."""
     newest = platform.ops.models()
