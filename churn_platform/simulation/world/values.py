@@ -32,6 +32,15 @@ class DayLanding:
     truth: pd.DataFrame
     summary: DayTruth
 
+    def landed(self) -> dict[str, pd.DataFrame]:
+        """The tables that have rows, each with `landed_on`, the date of its file: as a landing zone takes them."""
+        today = pd.Timestamp(self.day)
+        return {
+            name: frame.assign(landed_on=pd.Series(today, index=frame.index).astype("datetime64[s]"))
+            for name, frame in self.tables.items()
+            if len(frame)
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class WorldState:
