@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from churn_platform.adapters import clock
 from churn_platform.adapters.handoffs import Handoffs
 from churn_platform.adapters.home import Home, claim_home, read_home
 from churn_platform.adapters.warehouse import Warehouse
@@ -86,8 +87,8 @@ class Platform:
 
     @staticmethod
     def now() -> datetime:
-        """The wall clock, in UTC: for records, never for decisions about data."""
-        return datetime.now(UTC)
+        """The time in UTC, the simulated telco's own while it is lived: for records, never for decisions about data."""
+        return clock.now()
 
 
 def open_platform(feed: str | None = None) -> Platform:

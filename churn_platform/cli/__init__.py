@@ -1,5 +1,6 @@
-"""The command line: `commands` are the verbs, `text` is what people read of their answers."""
+"""The command line: `app` is what the verbs share, a file per theme holds them, `text` is what people read of their answers."""
 
-from churn_platform.cli.commands import main
+from churn_platform.cli import commands
+from churn_platform.cli.app import main
 
-__all__ = ["main"]
+__all__ = ["commands", "main"]
