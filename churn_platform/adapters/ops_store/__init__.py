@@ -20,7 +20,7 @@ from churn_platform.adapters.ops_store.errors import (
     SchemaMismatch,
     UnknownModel,
 )
-from churn_platform.adapters.ops_store.records import Champion, Decision, RegisteredModel, Verdict
+from churn_platform.adapters.ops_store.records import Champion, Decision, RecordedFindings, RegisteredModel, Verdict
 from churn_platform.adapters.ops_store.store import OpsStore
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "OpsStoreError",
     "OpsStoreUnavailable",
     "PromotionConflict",
+    "RecordedFindings",
     "RegisteredModel",
     "RegistrationConflict",
     "SchemaMismatch",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
+from churn_platform.drift.finding import Finding
 from churn_platform.governance.canonical import Json
 from churn_platform.governance.registration import Registration
 
@@ -70,3 +71,20 @@ class Decision:
     at: datetime
     actor: str
     ledger_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFindings:
+    """What a report saw on a day under a champion (None: there was none yet); `sequence` is its ledger entry, the evidence id."""
+
+    sequence: int
+    at: datetime
+    day: date
+    report: str
+    champion: str | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def ledger_sequence(self) -> int:
+        """The evidence id under the name that other records give it."""
+        return self.sequence

@@ -12,6 +12,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from churn_platform.adapters.ops_store import champions, decisions, gate_verdicts, ledger, registrations
+from churn_platform.adapters.ops_store import findings as findings_table
 from churn_platform.adapters.ops_store.anchor import Anchor
 from churn_platform.adapters.ops_store.database import (
     create_engine,
@@ -22,7 +23,8 @@ from churn_platform.adapters.ops_store.database import (
     writing,
 )
 from churn_platform.adapters.ops_store.errors import OpsStoreError
-from churn_platform.adapters.ops_store.records import Champion, Decision, RegisteredModel, Verdict
+from churn_platform.adapters.ops_store.records import Champion, Decision, RecordedFindings, RegisteredModel, Verdict
+from churn_platform.drift.finding import Finding
 from churn_platform.governance.ledger import LedgerEntry, LedgerVerification
 from churn_platform.governance.registration import MODEL_NAME, Registration
 from churn_platform.promotion import GateDecisionLike
@@ -158,6 +160,27 @@ class OpsStore:
         """The newest decisions of a kind, about a subject, or all; oldest of them first."""
         with reading(self._engine) as connection:
             return decisions.matching(connection, kind, subject, limit)
+
+    def record_findings(
+        self,
+        day: date,
+        report: str,
+        champion: str | None,
+        findings: Sequence[Finding],
+        *,
+        actor: str,
+        at: datetime,
+    ) -> RecordedFindings:
+        """Record what a report (`schema`, `drift`, `performance`, `slo`) saw on a day; again with other content, it supersedes."""
+        with ledger.change(self._engine, self._anchor, at, actor) as change:
+            return findings_table.record(change, day, report, champion, findings)
+
+    def findings(
+        self, since: int = 0, day: date | None = None, report: str | None = None, first_day: date | None = None
+    ) -> tuple[RecordedFindings, ...]:
+        """The findings that count (the newest of each day, report and champion) recorded after entry `since`, oldest first."""
+        with reading(self._engine) as connection:
+            return findings_table.matching(connection, since, day, report, first_day)
 
     def ledger(self, limit: int = 100) -> tuple[LedgerEntry, ...]:
         """The newest `limit` ledger entries, oldest of them first."""

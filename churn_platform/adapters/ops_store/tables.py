@@ -2,7 +2,8 @@
 
 Each record's key is the sequence of the ledger entry that recorded it, so that every row can be walked back to who
 wrote it, and can be compared with what the ledger says was written. Rows of `RECORDED` are never updated or deleted
-(triggers refuse it); `champion` is the one mutable table, and holds nothing that `champion_history` does not.
+(triggers refuse it). Three tables are mutable: `champion` holds nothing that `champion_history` does not, `tickets` nothing
+that `ticket_events` do not, and `delivery_states` says who is sending what just now.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from churn_platform.governance.canonical import canonical_json
 from churn_platform.governance.ledger import utc_text
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 VERSION_TABLE = "ops_store_version"
 
 
@@ -142,10 +143,82 @@ decisions = _recorded(
     sa.Column("key", sa.Text, nullable=True, unique=True),
 )
 
+findings = _recorded(
+    "findings",
+    sa.Column("day", sa.Date, nullable=False, index=True),
+    sa.Column("report", sa.Text, nullable=False),
+    sa.Column("champion", sa.Text, nullable=True),
+    sa.Column("findings", CanonicalJson, nullable=False),
+)
+
+considered = _recorded(
+    "considered",
+    sa.Column("through", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("evidence", CanonicalJson, nullable=False),
+)
+
+ticket_events = _recorded(
+    "ticket_events",
+    sa.Column("ticket", sa.Text, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("details", CanonicalJson, nullable=False),
+)
+
+tickets = sa.Table(
+    "tickets",
+    metadata,
+    sa.Column("ticket", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("incident", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("content", CanonicalJson, nullable=False),
+    sa.Column("event", sa.ForeignKey("ticket_events.ledger_sequence"), nullable=False),
+)
+sa.Index(
+    "ix_tickets_unresolved_incident",
+    tickets.c.incident,
+    unique=True,
+    sqlite_where=tickets.c.state != "resolved",
+    postgresql_where=tickets.c.state != "resolved",
+)
+
+deliveries = _recorded(
+    "deliveries",
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("ticket", sa.Text, nullable=True, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("message", CanonicalJson, nullable=False),
+)
+
+delivery_outcomes = _recorded(
+    "delivery_outcomes",
+    sa.Column("delivery", sa.ForeignKey("deliveries.key"), nullable=False, index=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+delivery_states = sa.Table(
+    "delivery_states",
+    metadata,
+    sa.Column("delivery", sa.ForeignKey("deliveries.key"), primary_key=True),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt", UtcTime, nullable=False),
+    sa.Column("claim", sa.Text, nullable=True),
+    sa.Column("claimed_until", UtcTime, nullable=True),
+)
+
 RECORDED: dict[str, tuple[sa.Table, str]] = {
     "model.registered": (models, "version"),
     "champion.promoted": (champion_history, "version"),
     "verdict.recorded": (verdicts, "subject"),
     "decision.recorded": (decisions, "subject"),
+    "findings.recorded": (findings, "day"),
+    "findings.considered": (considered, "through"),
+    "ticket.changed": (ticket_events, "ticket"),
+    "delivery.queued": (deliveries, "key"),
+    "delivery.attempted": (delivery_outcomes, "delivery"),
 }
 """Ledger action → the table whose row it writes, and the column that is the entry's subject."""

@@ -438,19 +438,20 @@ def test_a_store_of_an_older_platform_takes_the_steps_it_lacks_and_keeps_its_sta
         store.register_model(registration(), **BY)
     migrations = tmp_path / "migrations"
     shutil.copytree(database.MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "r0002_notes.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    newer = f"{int(tables.SCHEMA_VERSION) + 1:04d}"
+    (migrations / "versions" / f"r{newer}_notes.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\nrevision = '{newer}'\ndown_revision = '{tables.SCHEMA_VERSION}'\n"
         "def upgrade():\n    op.create_table('notes', sa.Column('note', sa.Text))\n"
     )
     monkeypatch.setattr(database, "MIGRATIONS", migrations)
-    monkeypatch.setattr(database, "SCHEMA_VERSION", "0002")
+    monkeypatch.setattr(database, "SCHEMA_VERSION", newer)
     for _ in range(2):
         with new_ops_database.open() as store:
             assert [model.version for model in store.models()] == ["churn-1"]
             assert store.verify_ledger().verdict == "pass"
             with store._engine.connect() as connection:
                 assert connection.execute(sa.text("SELECT count(*) FROM notes")).scalar_one() == 0
-                assert database.schema_version(connection) == "0002"
+                assert database.schema_version(connection) == newer
 
 
 def test_a_store_of_a_newer_platform_is_refused(new_ops_database: Any) -> None:
