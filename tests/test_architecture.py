@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (
-    "feeds", "training", "evaluation", "explanation", "scoring", "drift", "promotion", "governance", "simulation",
+    "feeds", "training", "evaluation", "explanation", "scoring", "drift", "estimation", "promotion", "governance",
+    "simulation",
     "contracts", "policies",
 )  # fmt: skip
 OUTSIDE = ("duckdb", "mlflow", "sqlalchemy", "dagster", "dagster_dbt", "dbt", "fastapi")
