@@ -185,7 +185,17 @@ class DeliveryPolicy(Block):
 
     attempts: Annotated[int, Unit("attempts"), Field(ge=1, le=100)]
     first_retry: Span
+    slow_retry: Span
     timeout: Span
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """The slow pace is slower than the first one."""
+        if self.first_retry > self.slow_retry:
+            yield Contradiction(
+                "slow_retry",
+                "the slow retry would come sooner than the first one.",
+                "Keep first_retry at or below slow_retry.",
+            )
 
 
 class AlertsPolicy(Block):
@@ -197,6 +207,7 @@ class AlertsPolicy(Block):
         tuple[Literal["data_drift", "performance_decay", "schema_drift", "slo_breach"], ...], Field(min_length=1)
     ]
     same_incident_within: Span
+    quiet_windows: Annotated[int, Unit("windows"), Field(ge=1)]
     weekly_review: WeeklyReviewPolicy
     delivery: DeliveryPolicy
 

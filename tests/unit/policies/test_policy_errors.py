@@ -193,7 +193,7 @@ def test_an_empty_list_of_what_must_be_named_is_refused() -> None:
 
 
 def test_the_same_word_twice_in_a_list_is_refused() -> None:
-    problem = only_problem_of(SHIPPED.replace("channels: [slack, email]", "channels: [slack, slack]"))
+    problem = only_problem_of(SHIPPED.replace("channels: [slack, email, webhook]", "channels: [slack, slack]"))
     assert (problem.path, problem.wrong) == ("alerts.warning.channels", "'slack' is in the list more than once.")
 
 
