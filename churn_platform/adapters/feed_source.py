@@ -21,6 +21,8 @@ from churn_platform.settings import FEEDS, Settings
 
 if TYPE_CHECKING:
     from churn_platform.adapters.extract import ExtractSource
+    from churn_platform.adapters.world_choice import WorldChoice
+    from churn_platform.adapters.world_landing import WorldLanding
     from churn_platform.policies import Policies
 
 
@@ -84,56 +86,58 @@ class IbmFeed:
         )
 
 
-#: as many customers as the IBM extract has; a run of its 195 days takes about 3 s (measured)
-WORLD_CUSTOMERS = 7_000
-WORLD_SEED = 20260101
-WORLD_SCENARIO = "calm"
-
-
 @dataclass(frozen=True)
 class WorldFeed:
-    """The simulated telco, calm: persistent customers observed each month, made up from the first day to the last."""
+    """The simulated telco: persistent customers observed each month. Its history is calm; a scenario's day 0 is the first live day."""
 
     settings: Settings
     policies: Policies
 
+    @cached_property
+    def choice(self) -> WorldChoice:
+        """Which world this home lives on."""
+        from churn_platform.adapters.world_choice import read_world_choice
+
+        return read_world_choice(self.settings)
+
+    @cached_property
+    def world(self) -> WorldLanding:
+        """The world and its folders."""
+        from churn_platform.adapters.world_choice import load_scenario
+        from churn_platform.adapters.world_landing import WorldLanding
+
+        calendar = self.calendar
+        history = (calendar.live_from - calendar.first_day).days
+        return WorldLanding(
+            load_scenario(self.choice.scenario).later(history),
+            self.choice.customers,
+            self.choice.seed,
+            calendar.first_day,
+            self.settings.home,
+            self.settings.landing,
+        )
+
     @property
     def home(self) -> Home:
-        """The world's identity: whoever has these figures gets the same bytes."""
-        identity = (
-            f"{WORLD_CUSTOMERS} customers, seed {WORLD_SEED}, scenario {WORLD_SCENARIO}, from {self.calendar.first_day}"
-        )
-        digest = hashlib.sha256(identity.encode()).hexdigest()
-        return Home("world", digest, True, f"simulated: a made-up telco of {identity}")
+        """The world's identity: whoever has the same lands the same bytes."""
+        from churn_platform.adapters.world_choice import described
+
+        note = f"simulated: {described(self.choice)}, from {self.calendar.first_day}"
+        return Home("world", self.world.identity, True, note)
 
     @property
     def calendar(self) -> Calendar:
-        """The replay's length without its pause: the world's customers are observed every month, so there is always somebody."""
+        """The replay's history without its pause (the world's customers are observed every month, so there is always somebody), the
+        live days of the choice, and the days on which their outcomes arrive."""
         replay = replay_calendar(self.policies)
         before_live = replay.live_from - timedelta(1)
-        return Calendar(replay.first_day, before_live, before_live, replay.live_from, replay.live_end, replay.live_end)
+        live_end = before_live + timedelta(self.choice.live_days)
+        last_day = live_end + self.policies.label.horizon
+        return Calendar(replay.first_day, before_live, before_live, replay.live_from, live_end, last_day)
 
     def land(self, days: Iterable[date]) -> int:
-        """Live the world from its first day to the last of `days`, and write the files of `days`."""
-        from churn_platform.simulation.scenario import scenario_named
-        from churn_platform.simulation.world import World
-
-        wanted = set(days)
-        first = self.calendar.first_day
-        world = World(
-            customers=WORLD_CUSTOMERS, seed=WORLD_SEED, start_date=first, scenario=scenario_named(WORLD_SCENARIO)
-        )
-        written = 0
-        while world.next_date <= max(wanted):
-            lived = world.day(world.next_date)
-            if lived.day in wanted:
-                files = {
-                    name: rows.assign(landed_on=pd.Timestamp(lived.day).as_unit("s"))
-                    for name, rows in lived.tables.items()
-                    if len(rows)
-                }
-                written += land(self.settings.landing, files)
-        return written
+        """Live the world up to the last of `days`, and write the files of `days` and their truth."""
+        return self.world.land(days)
 
 
 @dataclass(frozen=True)
@@ -174,8 +178,6 @@ def open_feed(name: str, settings: Settings, policies: Policies) -> FeedSource:
     """
     if name == "landing":
         return LandingFeed(settings, policies)
-    if name == "world":
-        return WorldFeed(settings, policies)
     if settings.landing_dir is not None:
         raise FeedError(
             f"CHURN_LANDING_DIR={settings.landing_dir} holds your own files, and the feed {name!r} writes its own: "
@@ -183,4 +185,6 @@ def open_feed(name: str, settings: Settings, policies: Policies) -> FeedSource:
         )
     if name == "ibm":
         return IbmFeed(settings, policies)
+    if name == "world":
+        return WorldFeed(settings, policies)
     raise FeedError(f"there is no feed {name!r}: choose one of {', '.join(FEEDS)}")

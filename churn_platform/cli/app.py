@@ -59,12 +59,14 @@ def _exit_code(error: Exception) -> int | None:
     from churn_platform.adapters.home import HomeError
     from churn_platform.adapters.landing_zone import LandingError
     from churn_platform.adapters.warehouse import WarehouseError
+    from churn_platform.adapters.world_choice import WorldChoiceError
     from churn_platform.feeds.calendar import CalendarError
     from churn_platform.feeds.ibm import ExtractError
     from churn_platform.policies import PolicyError
     from churn_platform.settings import SettingsError
+    from churn_platform.simulation.scenario import ScenarioError
 
-    of_the_call = CallError | FeedError | HomeError | PolicyError | SettingsError
+    of_the_call = CallError | FeedError | HomeError | PolicyError | SettingsError | WorldChoiceError | ScenarioError
     of_the_data = LandingError | CalendarError | ExtractError | ExtractNotFoundError
     if isinstance(error, of_the_call | of_the_data):
         return WRONG_CALL

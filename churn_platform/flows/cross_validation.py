@@ -28,6 +28,7 @@ def cross_validate_recipe(
     from churn_platform.adapters.feed_source import open_feed
     from churn_platform.adapters.landing_zone import read_landed
     from churn_platform.adapters.warehouse import Warehouse
+    from churn_platform.adapters.world_choice import read_world_choice, write_world_choice
     from churn_platform.feeds.quarantine import screen
     from churn_platform.training.cross_validation import cross_validate
     from churn_platform.training.examples import training_examples
@@ -37,6 +38,8 @@ def cross_validate_recipe(
         own_landing = platform.feed_name != "landing"
         settings = replace(platform.settings, home=Path(folder) if own_landing else platform.settings.home)
         scratch = replace(settings, home=Path(folder))
+        if platform.feed_name == "world":  # the same telco in the scratch home
+            write_world_choice(settings, read_world_choice(platform.settings))
         open_feed(platform.feed_name, settings, policies).land(calendar.days)
         warehouse = Warehouse(scratch.warehouse)
         landed = read_landed(settings.landing, calendar.days)

@@ -51,13 +51,14 @@ class Scenario(Closed):
 
     def starting(self, day: int) -> Scenario:
         """The same scenario with its first change on `day`, everything else moved along."""
-        if self.start_day is None:
-            return self
-        by = day - self.start_day
+        return self if self.start_day is None else self.later(day - self.start_day)
+
+    def later(self, days: int) -> Scenario:
+        """The same scenario, everything `days` later: what a feed does whose scenario starts on its first live day."""
         moved = [
             effect.model_copy(
                 update={
-                    name: value + by
+                    name: value + days
                     for name in ("start_day", "end_day", "until_day")
                     if (value := getattr(effect, name, None)) is not None
                 }

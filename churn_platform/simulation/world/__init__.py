@@ -4,6 +4,6 @@ What belongs here: the world and the values it answers with. What does not: the 
 """
 
 from churn_platform.simulation.world.values import ContactReceipt, DayLanding, WorldError, WorldState
-from churn_platform.simulation.world.world import FIRST_DAY, World
+from churn_platform.simulation.world.world import FIRST_DAY, World, figures_digest
 
-__all__ = ["FIRST_DAY", "ContactReceipt", "DayLanding", "World", "WorldError", "WorldState"]
+__all__ = ["FIRST_DAY", "ContactReceipt", "DayLanding", "World", "WorldError", "WorldState", "figures_digest"]

@@ -183,7 +183,7 @@ class World:
             "start_date": self.start_date.isoformat(),
             "background_contacts": self.background_contacts,
             "scenario": self.scenario.model_dump(mode="json"),
-            "figures": _digest(self.profile, self.behaviour),
+            "figures": figures_digest(self.profile, self.behaviour),
             "day": self._day,
             "owed": self._owed,
         }
@@ -203,10 +203,10 @@ class World:
         meta = state.meta
         if meta["version"] != STATE_VERSION:
             raise WorldError(f"the state is of version {meta['version']}, this code reads {STATE_VERSION}; start anew")
-        if meta["figures"] != _digest(profile, behaviour):
+        if meta["figures"] != figures_digest(profile, behaviour):
             raise WorldError(
                 "the state is of a world with another profile or behaviour: give it the same, or start anew "
-                f"(state {meta['figures'][:12]}, here {_digest(profile, behaviour)[:12]})"
+                f"(state {meta['figures'][:12]}, here {figures_digest(profile, behaviour)[:12]})"
             )
         world = cls.__new__(cls)
         world.size, world.seed = meta["size"], meta["seed"]
@@ -338,5 +338,7 @@ class World:
         return DayLanding(today, tables, truth_frame(truth, self.behaviour), summary)
 
 
-def _digest(profile: Profile, behaviour: Behaviour) -> str:
+def figures_digest(profile: Profile | None = None, behaviour: Behaviour | None = None) -> str:
+    """Hex sha256 of the figures that lives follow; by default the package's."""
+    profile, behaviour = profile or packaged_profile(), behaviour or packaged_behaviour()
     return sha256(f"{profile.model_dump_json()}{behaviour.model_dump_json()}".encode()).hexdigest()
