@@ -29,6 +29,7 @@ ASSETS = [
     models.evaluation_report,
     # release
     release.registered_model,
+    release.champion_comparison,
     release.champion,
     # scores
     scores.daily_scores,

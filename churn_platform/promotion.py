@@ -1,8 +1,8 @@
 """Who becomes champion: the decision, as a value with its reasons.
 
-What belongs here: the rule that turns gate verdicts and the incumbent into a release decision. What does not: judging
-the model (`evaluation/gate`), and carrying the decision out (`adapters/ops_store`, compare-and-swap on the expected
-champion).
+What belongs here: the rule that turns gate verdicts, the comparison's outcome and the incumbent into a release decision. What does
+not: judging the model (`evaluation/gate`), comparing it (`evaluation/comparison`), and carrying the decision out
+(`adapters/ops_store`, compare-and-swap on the expected champion).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-ReleaseOutcome = Literal["release", "blocked", "needs_comparison"]
+ReleaseOutcome = Literal["release", "blocked", "needs_comparison", "keep", "archive"]
+"""`keep` and `archive` leave the champion where it is: after a tie, and after a loss."""
 
 
 class GateCheckLike(Protocol):
@@ -84,6 +85,42 @@ def first_release_decision(
         "There is no champion yet: the first model that passes the evaluation and deployment gates is released at once."
     )
     return ReleaseDecision("release", (reason,))
+
+
+def successor_decision(
+    evaluation_gate: GateDecisionLike | None,
+    deployment_gate: GateDecisionLike | None,
+    incumbent: str,
+    comparison: str | None,
+) -> ReleaseDecision:
+    """Decide over a model that would succeed the champion `incumbent`, from its gates and the comparison's outcome.
+
+    `comparison` is `wins`, `tie`, `loses` or `blocked`, None where the two were never compared. Only a win that passed both gates is
+    released; any other word, a missing gate and a gate that says anything but pass leave the champion where it is.
+    """
+    if not incumbent.strip():
+        return ReleaseDecision("blocked", ("The incumbent's version is blank: a successor succeeds somebody.",))
+    judged = _problems("evaluation", evaluation_gate)
+    if judged:
+        return ReleaseDecision("blocked", tuple(judged))
+    if comparison is None:
+        reason = f"{incumbent} is champion and stays: a successor must first win on the same holdout rows"
+        return ReleaseDecision("needs_comparison", (reason,))
+    if comparison == "tie":
+        return ReleaseDecision(
+            "keep", (f"{incumbent} stays champion: the comparison is a tie, and a switch has a cost",)
+        )
+    if comparison == "loses":
+        return ReleaseDecision("archive", (f"{incumbent} stays champion: the challenger lost, and is archived",))
+    if comparison != "wins":
+        reason = (
+            f"{incumbent} stays champion: the comparison says {comparison!r}, and only a win that counts is released"
+        )
+        return ReleaseDecision("blocked", (reason,))
+    problems = _problems("deployment", deployment_gate)
+    if problems:
+        return ReleaseDecision("blocked", tuple(problems))
+    return ReleaseDecision("release", (f"It won against {incumbent} on the same rows, and passed all gates.",))
 
 
 def _problems(expected_gate: str, decision: GateDecisionLike | None) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (
-    "feeds", "training", "evaluation", "explanation", "scoring", "drift", "estimation", "promotion", "governance",
+    "feeds", "training", "evaluation", "explanation", "scoring", "drift", "estimation", "promotion", "retention", "retraining", "governance",
     "simulation",
     "contracts", "policies",
 )  # fmt: skip

@@ -157,6 +157,18 @@ class Warehouse:
             {"first": first, "last": last},
         )
 
+    def customer_worth(self, first: date, last: date) -> pd.DataFrame:
+        """What is known of the worth of the customers observed in [first, last]: customer_id, observation_date, monthly_charges, cltv.
+
+        Money for the business metrics, never a feature. A row that was corrected later counts as it was known last.
+        """
+        return self.query(
+            "SELECT customer_id, observation_date, last(monthly_charges ORDER BY known_at) AS monthly_charges, "
+            "last(cltv ORDER BY known_at) AS cltv FROM stg_raw__customers "
+            "WHERE observation_date BETWEEN $first AND $last GROUP BY ALL",
+            {"first": first, "last": last},
+        )
+
     def stored_rows(self, days: Iterable[date]) -> dict[str, int]:
         """Rows held for the landing days `days`, by raw table, and under `quarantine`."""
         names = [*RAW_TABLES, "quarantine"]

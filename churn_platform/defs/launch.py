@@ -33,6 +33,7 @@ STAGES = {
     "model_package": "release",
     "evaluation_report": "evaluate",
     "registered_model": "release",
+    "champion_comparison": "release",
     "champion": "release",
     "daily_scores": "score",
 }

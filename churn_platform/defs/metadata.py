@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from churn_platform.adapters.platform import Platform
     from churn_platform.evaluation.gate import GateDecision
     from churn_platform.feeds.quarantine import Screened
-    from churn_platform.flows import release, scoring, training
+    from churn_platform.flows import comparison, release, scoring, training
 
 Metadata = dict[str, Any]
 
@@ -256,6 +256,34 @@ def registration_metadata(model: RegisteredModel) -> Metadata:
         "simulated": registration.simulated,
         "ledger_entry": model.ledger_sequence,
     }
+
+
+def comparison_metadata(compared: comparison.Compared) -> Metadata:
+    """The outcome with its reasons, and both models side by side."""
+    found = compared.comparison
+    shown: Metadata = {
+        "outcome": compared.decision.outcome,
+        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in compared.decision.reasons)),
+    }
+    if compared.gate is not None:
+        shown["gate"] = _checks(compared.gate)
+    if found is not None:
+        pairs = {"AUC": found.auc, "F1": found.f1, "USD retained per 1,000 customers": found.value}
+        shown["figures"] = table(
+            [
+                {
+                    "measure": name,
+                    f"champion {found.champion.version}": str(pair.champion),
+                    f"challenger {found.challenger.version}": str(pair.challenger),
+                    "difference": str(pair.difference),
+                }
+                for name, pair in pairs.items()
+            ]
+        )
+        shown |= {"score": found.score.value, "rows": found.rows, "churners": found.churners, "delong_p": found.delong_p}
+    if compared.report is not None:
+        shown["report"] = dg.MetadataValue.url(compared.report.as_uri())
+    return shown
 
 
 def champion_metadata(released: release.Released) -> Metadata:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from churn_platform.adapters.platform import ACTOR, Platform
 from churn_platform.evaluation.gate import GateDecision, Incumbent, deployment_gate
-from churn_platform.promotion import ReleaseDecision, first_release_decision
+from churn_platform.promotion import ReleaseDecision, first_release_decision, successor_decision
 
 if TYPE_CHECKING:
     from churn_platform.adapters.ops_store.records import Champion, RegisteredModel
+    from churn_platform.evaluation.comparison import Comparison
 
 Facts = dict[str, Any]
 CHAMPION_ALIAS = "champion"
@@ -90,14 +91,18 @@ class Released:
 def release(platform: Platform, before: Mapping[str, Any]) -> Released:
     """Decide on a registered model and carry the decision out: promote, or keep who is champion.
 
-    The package is verified just now; the champion is swapped only if it still is who the decision saw.
+    The package is verified just now; the comparison counts only if it was with who is champion now; the champion is swapped only if
+    it still is who the decision saw.
 
     Raises:
         PromotionConflict: somebody else changed the champion in between; nothing was changed.
     """
+    from churn_platform.flows.comparison import recorded_comparison
+
     version, ops, policies = str(before["version"]), platform.ops, platform.policies
     present = ops.champion(policies.governance.model)
     evaluation = _recorded_gate(platform, version, "evaluation")
+    compared = None if present is None else recorded_comparison(platform, version, present.version)
     gate = deployment_gate(
         package_verified=_package_verifies(platform, str(before["package"])),
         business_owner=policies.governance.business_owner,
@@ -105,13 +110,14 @@ def release(platform: Platform, before: Mapping[str, Any]) -> Released:
         risk_tier=policies.governance.risk_tier,
         approvals=0,
         evaluation=evaluation,
-        incumbent=None if present is None or present.version == version else _incomparable(present.version),
+        incumbent=None if present is None or present.version == version else _incumbent(present.version, compared),
         policy=policies.gates.deployment,
     )
     inputs = {
         "package": before["package"],
         "policy": policies.digest,
         "incumbent": present.version if present else None,
+        "comparison": before.get("comparison"),
     }
     ops.record_verdict(version, gate, inputs, actor=ACTOR, at=platform.now())
     if present is not None and present.version == version:
@@ -120,37 +126,43 @@ def release(platform: Platform, before: Mapping[str, Any]) -> Released:
         )
         _mirror(platform, version)
         return Released(decision, gate, present, False, {**before, "champion": version})
-    decision = _decide(evaluation, gate, present)
-    ops.record_decision(
-        "release",
-        version,
-        decision.outcome,
-        decision.reasons,
-        {"package": before["package"]},
-        actor=ACTOR,
-        at=platform.now(),
-    )
+    if present is None:
+        decision = first_release_decision(evaluation, gate, None)
+    else:
+        decision = successor_decision(evaluation, gate, present.version, compared[0] if compared else None)
+    ops.record_decision("release", version, decision.outcome, decision.reasons, inputs, actor=ACTOR, at=platform.now())
     if decision.outcome != "release":
         return Released(decision, gate, present, False, dict(before))
-    evidence = {"package": before["package"], "gate_verdicts": ["evaluation", "deployment"], "policy": policies.digest}
-    champion = ops.promote(version, None, decision.reasons[0], evidence, actor=ACTOR, at=platform.now())
-    _mirror(platform, version)
+    champion = take_live(platform, version, present.version if present else None, decision, inputs)
     return Released(decision, gate, champion, True, {**before, "champion": version})
 
 
-def _decide(evaluation: GateDecision | None, gate: GateDecision, present: Champion | None) -> ReleaseDecision:
-    """With a champion in place the deployment gate cannot pass before both were compared: that is `needs_comparison`."""
-    if present is not None and evaluation is not None and evaluation.passed:
-        others = [check for check in gate.checks if check.name != "incumbent"]
-        if others and all(check.verdict == "pass" for check in others):
-            reason = f"{present.version} is champion and stays: a successor must first win on the same holdout rows"
-            return ReleaseDecision("needs_comparison", (reason,))
-    return first_release_decision(evaluation, gate, present.version if present else None)
+def take_live(
+    platform: Platform, version: str, incumbent: str | None, decision: ReleaseDecision, evidence: Mapping[str, Any]
+) -> Champion:
+    """Bring a released model to the customers: at once, for all of them.
+
+    A gradual rollout begins here instead of the promotion; everything before this line has decided that the model may go live,
+    nothing has touched a customer yet.
+    """
+    champion = platform.ops.promote(
+        version,
+        incumbent,
+        decision.reasons[0],
+        {**evidence, "gate_verdicts": ["evaluation", "deployment"]},
+        actor=ACTOR,
+        at=platform.now(),
+    )
+    _mirror(platform, version)
+    return champion
 
 
-def _incomparable(version: str) -> Incumbent:
+def _incumbent(version: str, compared: tuple[str, Comparison | None] | None) -> Incumbent:
+    """The champion with the measured difference of AUC on the same rows; without one the deployment gate fails."""
     from churn_platform.evaluation.estimate import Estimate
 
+    if compared is not None and compared[1] is not None:
+        return Incumbent(version, compared[1].auc.difference)
     nothing = Estimate(float("nan"), float("nan"), float("nan"), 0.95, "not compared", 0)
     return Incumbent(version, nothing)
 

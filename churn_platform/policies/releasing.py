@@ -17,6 +17,7 @@ from churn_platform.policies.quantities import (
     Money,
     Probability,
     Relative,
+    Seed,
     Share,
     Span,
     SpanOrNone,
@@ -60,6 +61,13 @@ class ChampionChallengerPolicy(Block):
     clip: Annotated[float, Unit("relative"), Field(gt=0, le=1)]
     min_gain: Relative
     auc_margin: Annotated[float, Unit("AUC"), Field(ge=0, le=0.5)]
+    max_value_loss: Relative
+    latency_floor: Span
+    size_floor: Annotated[float, Unit("MB"), Field(gt=0)]
+    min_rows: Rows
+    min_churners: Rows
+    resamples: Annotated[int, Unit("bootstrap resamples"), Field(ge=100, le=1_000_000)]
+    seed: Seed
     confidence: Probability
     business: BusinessValuePolicy
 

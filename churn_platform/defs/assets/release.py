@@ -1,5 +1,6 @@
 """Group release: who is registered, what was decided, who is champion. The ops store is the truth; MLflow's alias mirrors it."""
 
+import time
 from collections.abc import Iterator
 
 import dagster as dg
@@ -26,9 +27,22 @@ def registered_model(context: dg.AssetExecutionContext, platform: PlatformResour
     yield dg.MaterializeResult(metadata=told.registration_metadata(registered.model))
 
 
+@dg.asset(group_name=GROUP, deps=[registered_model], kinds={"plotly"})
+def champion_comparison(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The registered model against the champion on rows that neither was trained on: wins, tie, loses, blocked or first release."""
+    from churn_platform.flows.comparison import compare_with_champion
+
+    installed = platform.open()
+    handoffs = installed.handoffs(context.run_id)
+    compared = compare_with_champion(installed, handoffs.take("registered_model"), time.perf_counter)
+    handoffs.give("champion_comparison", compared.facts)
+    context.log.info(f"comparison: {compared.decision.outcome}: {'; '.join(compared.decision.reasons)}")
+    return dg.MaterializeResult(metadata=told.comparison_metadata(compared))
+
+
 @dg.asset(
     group_name=GROUP,
-    deps=[registered_model],
+    deps=[champion_comparison],
     kinds={"python"},
     output_required=False,
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=installed_platform().policies.slo.retraining_cadence),
@@ -39,7 +53,7 @@ def champion(context: dg.AssetExecutionContext, platform: PlatformResource) -> I
 
     installed = platform.open()
     handoffs = installed.handoffs(context.run_id)
-    released = release(installed, handoffs.take("registered_model"))
+    released = release(installed, handoffs.take("champion_comparison"))
     handoffs.give("champion", released.facts)
     context.log.info(f"release decision: {released.decision.outcome}: {'; '.join(released.decision.reasons)}")
     if released.champion is not None:

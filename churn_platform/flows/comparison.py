@@ -1,0 +1,288 @@
+"""Comparing a registered model with the champion: both packages, the same rows, one recorded decision.
+
+What belongs here: which artefacts are read, measuring what a score costs, and recording. What does not: the measures and the rule
+(`evaluation/comparison`), and acting on the outcome (`flows/release`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from churn_platform.adapters.atomic_files import write_atomically
+from churn_platform.adapters.platform import ACTOR, Platform
+from churn_platform.contracts.features import FEATURE_SETS
+from churn_platform.evaluation.comparison import (
+    Comparison,
+    ComparisonDecision,
+    ComparisonRows,
+    Contender,
+    comparison_decision,
+    comparison_gate,
+    first_release,
+)
+from churn_platform.evaluation.gate import GateDecision
+from churn_platform.governance.canonical import canonical_json
+
+if TYPE_CHECKING:
+    from churn_platform.evaluation.outcomes import Floats
+    from churn_platform.training.candidate import ModelPackage
+
+Facts = dict[str, Any]
+Clock = Callable[[], float]
+TIMED_ROWS, ROUNDS = 500, 7
+"""Rows and rounds of the timing: models take turns, and each one's best round counts (the ratio of two bests is the steadiest)."""
+
+
+class ComparisonError(RuntimeError):
+    """What the comparison needs is missing or contradicts itself; the comparison's gate records it."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The decision, with the gate's verdict and the figures behind it where there is somebody to compare with."""
+
+    decision: ComparisonDecision
+    gate: GateDecision | None
+    comparison: Comparison | None
+    report: Path | None
+    facts: Facts
+
+
+def compare_with_champion(platform: Platform, before: Mapping[str, Any], clock: Clock) -> Compared:
+    """Compare the registered model of `before` with the present champion, and record verdict and decision.
+
+    Never raises for what it finds: a missing or damaged package, too few rows, an exception while measuring are all verdicts of the
+    comparison's gate, and recorded.
+    """
+    version, ops, policies = str(before["version"]), platform.ops, platform.policies
+    present = ops.champion(policies.governance.model)
+    if present is None:
+        return Compared(first_release(version), None, None, None, dict(before))
+    if present.version == version:
+        decision = ComparisonDecision("tie", (f"{version} is champion already: the same inputs gave the same package",))
+        return Compared(decision, None, None, None, {**before, "champion": version})
+    champion_package = ops.model(present.version).package_digest
+    rows, comparison, why_not = _measured(platform, present.version, champion_package, before, clock)
+    gate = comparison_gate(rows, comparison, policies.champion_challenger, why_not)
+    decision = comparison_decision(comparison, gate, policies.champion_challenger)
+    digest = _store(platform, comparison) if comparison is not None else None
+    inputs = {
+        "champion": present.version,
+        "champion_package": champion_package,
+        "challenger_package": before["package"],
+        "comparison": digest,
+        "policy": policies.digest,
+    }
+    ops.record_verdict(version, gate, inputs, actor=ACTOR, at=platform.now())
+    ops.record_decision(
+        "comparison", version, decision.outcome, decision.reasons, inputs, actor=ACTOR, at=platform.now()
+    )
+    report = _write_report(platform, comparison, gate, decision, digest) if comparison is not None else None
+    facts = {**before, "compared_with": present.version, "comparison": digest, "comparison_outcome": decision.outcome}
+    return Compared(decision, gate, comparison, report, facts)
+
+
+def recorded_comparison(platform: Platform, version: str, champion: str) -> tuple[str, Comparison | None] | None:
+    """The newest recorded outcome of comparing `version` with `champion`, and its figures; None if they were never compared.
+
+    The figures are None where there are none or their file does not have the recorded digest: then nothing rests on them.
+    """
+    for decision in reversed(platform.ops.decisions(kind="comparison", subject=version)):
+        if decision.evidence.get("champion") == champion:
+            return decision.outcome, _read(platform, decision.evidence.get("comparison"))
+    return None
+
+
+def trained_rows(platform: Platform, package: ModelPackage, training_set: str) -> pd.DataFrame:
+    """customer_id and observation_date of what a package's model was fitted on, proved by the digest in its training record.
+
+    Raises:
+        ComparisonError: the training set's rows of those days are not the rows that the record names.
+        TrainingSetError: the training set is missing or damaged.
+    """
+    from churn_platform.adapters.training_sets import read_training_set
+    from churn_platform.training.digest import training_digest
+
+    record = package.model.record
+    examples = read_training_set(platform.settings.training_sets, training_set)
+    days = examples.frame["observation_date"]
+    fitted = examples.take(
+        ((days >= pd.Timestamp(record.first_day)) & (days <= pd.Timestamp(record.last_day))).to_numpy()
+    )
+    if training_digest(fitted) != record.digest:
+        raise ComparisonError(
+            f"it cannot be shown which rows package {package.digest[:12]} was trained on: those of {record.first_day} to "
+            f"{record.last_day} in training set {training_set[:12]} do not have the digest of its record"
+        )
+    return fitted.frame[["customer_id", "observation_date"]]
+
+
+def _measured(
+    platform: Platform, champion: str, champion_package: str, before: Mapping[str, Any], clock: Clock
+) -> tuple[ComparisonRows | None, Comparison | None, str]:
+    """The rows, the figures, and why either is missing; whatever goes wrong becomes the reason."""
+    rows: ComparisonRows | None = None
+    try:
+        packages = {champion: champion_package, str(before["version"]): str(before["package"])}
+        opened = {version: _open(platform, digest) for version, digest in packages.items()}
+        rows = _rows(platform, opened, champion, before)
+        cached = _cached(platform, packages, rows)
+        if cached is not None:
+            return rows, cached, ""
+        policy = platform.policies.champion_challenger
+        if rows.leaked or len(rows) < policy.min_rows or rows.churners < policy.min_churners:
+            return rows, None, "there are too few rows"
+        return rows, _compare(platform, opened, champion, rows, clock), ""
+    except Exception as error:  # the gate records whatever made the comparison impossible, and stays closed
+        return rows, None, f"the comparison could not be made: {type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A verified package with its provenance and size."""
+
+    package: ModelPackage
+    training_set: str
+    megabytes: float
+
+
+def _open(platform: Platform, digest: str) -> _Opened:
+    from churn_platform.adapters.packages import read_package
+    from churn_platform.training.candidate import ModelPackage
+
+    files = read_package(platform.settings.packages, digest, platform.signer.verifier)
+    provenance = json.loads(files["provenance.json"])
+    size = sum(len(content) for content in files.values()) / 1e6
+    return _Opened(ModelPackage.from_files(digest, files), str(provenance["training_set"]), size)
+
+
+def _rows(
+    platform: Platform, opened: Mapping[str, _Opened], champion: str, before: Mapping[str, Any]
+) -> ComparisonRows:
+    from churn_platform.evaluation.comparison import same_rows
+    from churn_platform.flows.training import candidate_of
+
+    _, split = candidate_of(platform, before)
+    theirs, ours = opened[champion], opened[str(before["version"])]
+    return same_rows(
+        split.holdout.frame,
+        trained_rows(platform, theirs.package, theirs.training_set),
+        trained_rows(platform, ours.package, ours.training_set),
+    )
+
+
+def _compare(
+    platform: Platform, opened: Mapping[str, _Opened], champion: str, rows: ComparisonRows, clock: Clock
+) -> Comparison:
+    from churn_platform.evaluation.comparison import compare
+
+    policy = platform.policies.champion_challenger
+    features = {version: _features(platform, one.package, rows) for version, one in opened.items()}
+    milliseconds = _milliseconds({version: (one.package, features[version]) for version, one in opened.items()}, clock)
+    contenders = {
+        version: Contender(
+            version,
+            one.package.digest,
+            one.package.model.feature_set,
+            one.package.model.probability(features[version]),
+            one.package.model.threshold.value,
+            milliseconds[version],
+            one.megabytes,
+        )
+        for version, one in opened.items()
+    }
+    (challenger,) = (version for version in opened if version != champion)
+    rng = np.random.default_rng(policy.seed)
+    worth = _worth(platform, rows)
+    return compare(contenders[champion], contenders[challenger], rows, worth, policy, rng)
+
+
+def _features(platform: Platform, package: ModelPackage, rows: ComparisonRows) -> pd.DataFrame:
+    """The rows as scoring would read them today: from the package's own feature table, in the order of `rows`."""
+    days = rows.frame["observation_date"]
+    table = FEATURE_SETS[package.model.feature_set]
+    served = platform.warehouse.features(table, days.min().date(), days.max().date())
+    return _in_order(rows, served, table.table)
+
+
+def _worth(platform: Platform, rows: ComparisonRows) -> Floats:
+    from churn_platform.retention.expected_value import customer_values
+
+    days = rows.frame["observation_date"]
+    known = platform.warehouse.customer_worth(days.min().date(), days.max().date())
+    worth = _in_order(rows, known, "stg_raw__customers")
+    return customer_values(
+        worth["cltv"].to_numpy(dtype=float),
+        worth["monthly_charges"].to_numpy(dtype=float),
+        platform.policies.champion_challenger.business,
+    )
+
+
+def _in_order(rows: ComparisonRows, table: pd.DataFrame, name: str) -> pd.DataFrame:
+    keys = rows.frame[["customer_id", "observation_date"]]
+    typed = table.astype({"observation_date": "datetime64[s]"})
+    found = keys.merge(typed, how="left", on=list(keys.columns), indicator="found", validate="one_to_one")
+    absent = int((found["found"] != "both").sum())
+    if absent:
+        raise ComparisonError(f"{absent} of {len(keys)} rows of the holdout are not in {name} any more: build it again")
+    return found.drop(columns="found")
+
+
+def _milliseconds(sides: Mapping[str, tuple[ModelPackage, pd.DataFrame]], clock: Clock) -> dict[str, float]:
+    """Milliseconds per score with its contributions, each model's best of some rounds in which they take turns."""
+    best = dict.fromkeys(sides, float("inf"))
+    for _ in range(ROUNDS):
+        for version, (package, rows) in sides.items():
+            some = rows.head(TIMED_ROWS)
+            began = clock()
+            package.explain(some)
+            best[version] = min(best[version], (clock() - began) / len(some) * 1000.0)
+    return best
+
+
+def _folder(platform: Platform) -> Path:
+    return platform.settings.home / "comparisons"
+
+
+def _key(platform: Platform, packages: Mapping[str, str], rows: ComparisonRows) -> str:
+    """What makes a comparison the same: both packages, the rows, the policy."""
+    content = pd.util.hash_pandas_object(rows.frame, index=False).to_numpy().tobytes()
+    parts = [*(f"{version}={digest}" for version, digest in packages.items()), platform.policies.digest]
+    return hashlib.sha256("\n".join(parts).encode() + content).hexdigest()
+
+
+def _cached(platform: Platform, packages: Mapping[str, str], rows: ComparisonRows) -> Comparison | None:
+    return None
+
+
+def _store(platform: Platform, comparison: Comparison) -> str:
+    content = canonical_json(comparison.to_dict()).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    write_atomically(_folder(platform) / f"{digest}.json", content)
+    return digest
+
+
+def _read(platform: Platform, digest: Any) -> Comparison | None:
+    if not isinstance(digest, str):
+        return None
+    try:
+        content = (_folder(platform) / f"{digest}.json").read_bytes()
+        if hashlib.sha256(content).hexdigest() != digest:
+            return None
+        return Comparison.from_dict(json.loads(content))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_report(
+    platform: Platform, comparison: Comparison, gate: GateDecision, decision: ComparisonDecision, digest: str | None
+) -> Path | None:
+    return None
