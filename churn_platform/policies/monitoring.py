@@ -13,6 +13,7 @@ from pydantic import Field
 from churn_platform.policies.quantities import (
     Block,
     Contradiction,
+    Day,
     Probability,
     Relative,
     Share,
@@ -124,11 +125,46 @@ class ConceptDriftPolicy(Block):
         yield from _above(self.auc_drop, self.auc_drop_critical, "auc_drop")
 
 
+class EarlyOutcomesPolicy(Block):
+    """Who left within days of being scored: how far from the scores that may be, and how seldom it may be a false alarm."""
+
+    rate_ratio: Annotated[float, Unit("ratio"), Field(gt=1)]
+    ranking_slope: Annotated[float, Unit("slope"), Field(gt=0, le=1)]
+    run_length: Span
+
+
 class SchemaDriftPolicy(Block):
-    """The contract on ingestion: how severe a broken and an extended schema are."""
+    """The contract on ingestion: how severe a broken and an extended schema are, and how much a file may differ from those before."""
 
     breaking: Severity
     additive: Severity
+    scale_change: Annotated[float, Unit("times"), Field(gt=1)]
+    missing_share_change: Share
+    min_rows: Rows
+    false_alarm: Probability
+
+
+class AnnouncedEventPolicy(Block):
+    """Something announced: findings on these signals and subjects in these days are shown and say so, but do not act."""
+
+    name: Word
+    first: Day
+    last: Day
+    signals: Annotated[tuple[Word, ...], Field(min_length=1)]
+    subjects: Annotated[tuple[Word, ...], Field(min_length=1)]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """An event ends after it begins."""
+        if self.last < self.first:
+            yield Contradiction(
+                "last", f"{self.last} is before first {self.first}.", "Let it end on or after its first day."
+            )
+
+
+class DriftCalendarPolicy(Block):
+    """What is known to move things: seasons and announced events."""
+
+    events: tuple[AnnouncedEventPolicy, ...]
 
 
 class CostDriftPolicy(Block):
@@ -146,10 +182,13 @@ class DriftPolicy(Block):
     persistence: PersistencePolicy
     bins: Annotated[int, Unit("bins"), Field(ge=2, le=1000)]
     false_discovery_rate: Probability
+    newcomers: Annotated[int, Unit("months"), Field(ge=0)]
+    calendar: DriftCalendarPolicy
     data: DataDriftPolicy
     feature: FeatureDriftPolicy
     prediction: PredictionDriftPolicy
     label: LabelDriftPolicy
+    early: EarlyOutcomesPolicy
     concept: ConceptDriftPolicy
     schema_contract: SchemaDriftPolicy
     cost: CostDriftPolicy
@@ -244,9 +283,10 @@ class ScheduledTrigger(Block):
 
 
 class VolumeTrigger(Block):
-    """Retrain when enough new outcomes matured."""
+    """Retrain when enough new outcomes matured, in number and beside what was learned from."""
 
     min_new_outcomes: Rows
+    min_new_share: Annotated[float, Unit("share"), Field(ge=0, le=10)]
 
 
 class RetrainingPolicy(Block):
