@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 ReleaseOutcome = Literal["release", "blocked", "needs_comparison", "keep", "archive"]
@@ -59,6 +60,40 @@ class ReleaseDecision:
 
     outcome: ReleaseOutcome
     reasons: tuple[str, ...]
+
+
+ModelState = Literal["candidate", "challenger", "champion", "former_champion", "retired", "archived", "blocked"]
+"""candidate: registered, not compared yet. challenger: compared, and a decision is still open, or a tie. champion; former_champion: the
+way back, until it is retired. archived: it lost. blocked: a gate did not open."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is recorded of a registered model: its reign, whether it was compared, and the last release decision on it."""
+
+    is_champion: bool
+    was_champion_until: datetime | None
+    compared: bool
+    outcome: str | None
+
+
+def model_state(facts: ModelFacts, now: datetime, retired_after: timedelta) -> ModelState:
+    """Where a registered model stands. A state is read off the records, so it cannot contradict them.
+
+    >>> from datetime import UTC
+    >>> ended = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> model_state(ModelFacts(False, ended, True, "release"), datetime(2026, 6, 1, tzinfo=UTC), timedelta(days=90))
+    'retired'
+    """
+    if facts.is_champion:
+        return "champion"
+    if facts.was_champion_until is not None:
+        return "retired" if now - facts.was_champion_until >= retired_after else "former_champion"
+    if facts.outcome == "archive":
+        return "archived"
+    if facts.outcome == "blocked":
+        return "blocked"
+    return "challenger" if facts.compared else "candidate"
 
 
 def first_release_decision(

@@ -87,6 +87,17 @@ def read_training_set(root: Path, digest: str) -> TrainingExamples:
     return examples
 
 
+def stored_rows(root: Path, digest: str) -> int | None:
+    """How many rows the training set called `digest` has, from its file's footer; None where there is no readable file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(_path(root, digest)).num_rows)
+    except (pa.ArrowException, OSError):
+        return None
+
+
 def _path(root: Path, digest: str) -> Path:
     if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
         raise TrainingSetError(f"{digest!r} is not a digest: 64 hexadecimal digits name a training set.")

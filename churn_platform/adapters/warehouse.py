@@ -157,6 +157,15 @@ class Warehouse:
             {"first": first, "last": last},
         )
 
+    def matured_outcomes(self, after: date, until: date, observed_from: date | None = None) -> int:
+        """How many outcomes matured in (after, until], of customers observed from `observed_from` on where that is given."""
+        found = self.query(
+            "SELECT count(*) AS outcomes FROM observation_outcomes WHERE matured_on > $after AND matured_on <= $until "
+            "AND observation_date >= $observed",
+            {"after": after, "until": until, "observed": observed_from or date.min},
+        )
+        return int(found["outcomes"].iloc[0])
+
     def customer_worth(self, first: date, last: date) -> pd.DataFrame:
         """What is known of the worth of the customers observed in [first, last]: customer_id, observation_date, monthly_charges, cltv.
 

@@ -52,6 +52,7 @@ def register(platform: Platform, before: Mapping[str, Any]) -> Registered:
             actor=ACTOR,
             at=platform.now(),
         )
+        _finish(platform, before, "rejected", reasons, None)
         return Registered(None, reasons, dict(before))
     metrics = _headline(platform, before)
     registration = Registration(
@@ -125,6 +126,7 @@ def release(platform: Platform, before: Mapping[str, Any]) -> Released:
             "release", (f"{version} is champion already: the same inputs gave the same package",)
         )
         _mirror(platform, version)
+        _finish(platform, before, "keep", decision.reasons, version)
         return Released(decision, gate, present, False, {**before, "champion": version})
     if present is None:
         decision = first_release_decision(evaluation, gate, None)
@@ -132,8 +134,10 @@ def release(platform: Platform, before: Mapping[str, Any]) -> Released:
         decision = successor_decision(evaluation, gate, present.version, compared[0] if compared else None)
     ops.record_decision("release", version, decision.outcome, decision.reasons, inputs, actor=ACTOR, at=platform.now())
     if decision.outcome != "release":
+        _finish(platform, before, decision.outcome, decision.reasons, version)
         return Released(decision, gate, present, False, dict(before))
     champion = take_live(platform, version, present.version if present else None, decision, inputs)
+    _finish(platform, before, decision.outcome, decision.reasons, version)
     return Released(decision, gate, champion, True, {**before, "champion": version})
 
 
@@ -155,6 +159,16 @@ def take_live(
     )
     _mirror(platform, version)
     return champion
+
+
+def _finish(
+    platform: Platform, before: Mapping[str, Any], outcome: str, reasons: tuple[str, ...], model: str | None
+) -> None:
+    """Answer the retraining decision that asked for this model, if one did."""
+    if before.get("decision"):
+        from churn_platform.flows.retraining import retraining_finished
+
+        retraining_finished(platform, int(before["decision"]), outcome, reasons, model)
 
 
 def _incumbent(version: str, compared: tuple[str, Comparison | None] | None) -> Incumbent:

@@ -48,8 +48,10 @@ class GatheredTrainingSet:
     facts: Facts
 
 
-def gather_training_set(platform: Platform, feature_set: str, as_of: date) -> GatheredTrainingSet:
+def gather_training_set(platform: Platform, feature_set: str, as_of: date, decision: str = "") -> GatheredTrainingSet:
     """Join features and matured outcomes as known on `as_of`, store them by content, and let the data gate judge them.
+
+    `decision` is the ledger entry of the retraining decision that asked for it, if one did.
 
     Raises:
         FlowError: there is no such feature set. TrainingDataError: see `training.examples`.
@@ -89,7 +91,12 @@ def gather_training_set(platform: Platform, feature_set: str, as_of: date) -> Ga
         "feature_set": feature_set,
         "as_of": as_of.isoformat(),
         "data_gate": gate.verdict,
+        "decision": decision,
     }
+    if decision and not gate.passed:
+        from churn_platform.flows.retraining import retraining_finished
+
+        retraining_finished(platform, int(decision), "blocked", gate.reasons, None)
     return GatheredTrainingSet(stored.digest, stored.path, examples, gate, facts)
 
 

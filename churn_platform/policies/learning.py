@@ -59,15 +59,27 @@ class TuningPolicy(Block):
             )
 
 
+class RecencyPolicy(Block):
+    """How much more recent outcomes count where a backtest on the newest of them says that they should."""
+
+    half_life: Span
+    short_window: Span
+    backtest: Span
+    min_rows: Annotated[int, Unit("rows"), Field(ge=1)]
+    min_churners: Annotated[int, Unit("rows"), Field(ge=2)]
+
+
 class TrainingPolicy(Block):
-    """Which examples a model learns from, how they are split, and how it is tuned."""
+    """Which examples a model learns from, how they are split, how much the recent ones count, and how it is tuned."""
 
     feature_set: Word
     window: Span
     holdout_share: Annotated[float, Unit("share"), Field(gt=0, lt=1)]
+    holdout_churners: Annotated[int, Unit("rows"), Field(ge=2)]
     embargo: SpanOrNone
     seed: Seed
     threads: Annotated[int, Unit("threads"), Field(ge=1, le=256)]
+    recency: RecencyPolicy
     tuning: TuningPolicy
 
     def contradictions(self) -> Iterator[Contradiction]:
@@ -75,6 +87,10 @@ class TrainingPolicy(Block):
         if self.embargo >= self.window:
             yield Contradiction(
                 "embargo", "it leaves nothing of training.window to learn from.", "Make it shorter than the window."
+            )
+        if self.recency.short_window >= self.window:
+            yield Contradiction(
+                "recency.short_window", "it is no shorter than training.window.", "Make it shorter than the window."
             )
 
 

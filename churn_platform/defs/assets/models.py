@@ -14,10 +14,11 @@ FEATURES = [dg.AssetKey("features_v1"), dg.AssetKey("features_v2"), dg.AssetKey(
 
 
 class TrainingConfig(dg.Config):
-    """What to train: blank means the policy's feature set and the calendar's training day."""
+    """What to train: blank means the policy's feature set and the calendar's training day; `decision` is the ledger entry that asked."""
 
     feature_set: str = ""
     as_of: str = ""
+    decision: str = ""
 
 
 @dg.asset(
@@ -41,7 +42,8 @@ def training_set(
 
     installed = platform.open()
     as_of = date.fromisoformat(config.as_of) if config.as_of else installed.calendar.training_as_of
-    gathered = gather_training_set(installed, config.feature_set or installed.policies.training.feature_set, as_of)
+    feature_set = config.feature_set or installed.policies.training.feature_set
+    gathered = gather_training_set(installed, feature_set, as_of, config.decision)
     installed.handoffs(context.run_id).give("training_set", gathered.facts)
     yield dg.MaterializeResult(
         metadata=told.training_set_metadata(gathered), data_version=dg.DataVersion(gathered.digest)
