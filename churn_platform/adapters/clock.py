@@ -18,6 +18,11 @@ def now() -> datetime:
     return _simulated.get() or datetime.now(UTC)
 
 
+def is_simulated() -> bool:
+    """Whether a simulated life is being lived just now."""
+    return _simulated.get() is not None
+
+
 @contextmanager
 def simulated_time(at: datetime) -> Iterator[None]:
     """Inside, `now()` is `at`: what the simulated telco records then carries its own dates.

@@ -18,7 +18,9 @@ from churn_platform.adapters.ops_store.errors import (
     PromotionConflict,
     RegistrationConflict,
     SchemaMismatch,
+    TicketConflict,
     UnknownModel,
+    UnknownTicket,
 )
 from churn_platform.adapters.ops_store.records import Champion, Decision, RecordedFindings, RegisteredModel, Verdict
 from churn_platform.adapters.ops_store.store import OpsStore
@@ -36,6 +38,8 @@ __all__ = [
     "RegisteredModel",
     "RegistrationConflict",
     "SchemaMismatch",
+    "TicketConflict",
     "UnknownModel",
+    "UnknownTicket",
     "Verdict",
 ]

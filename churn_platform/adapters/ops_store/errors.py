@@ -55,6 +55,14 @@ class UnknownModel(OpsStoreError):  # noqa: N818
     """No model of that version is registered."""
 
 
+class UnknownTicket(OpsStoreError):  # noqa: N818
+    """No ticket of that number was opened."""
+
+
+class TicketConflict(OpsStoreError):  # noqa: N818
+    """The tickets have changed since the caller looked: look again and decide again."""
+
+
 class LedgerAlarm(OpsStoreError):  # noqa: N818
     """The ledger does not match its anchored head: reads go on, every write is refused until a person has looked."""
 

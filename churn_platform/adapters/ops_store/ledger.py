@@ -8,7 +8,7 @@ recorded rows for verification. What does not: what the records mean (their own 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,9 +103,13 @@ def entries_after(connection: sa.Connection, sequence: int) -> tuple[LedgerEntry
     return tuple(_entry_of(row) for row in connection.execute(query))
 
 
-def verify(engine: sa.Engine, anchor: Anchor) -> LedgerVerification:
-    """Verify chain, anchored head and every recorded row; a head left behind by a killed process is moved along the
-    valid chain.
+StateCheck = Callable[[sa.Connection], list[LedgerFinding]]
+"""Compares a mutable table with the records that it is made of."""
+
+
+def verify(engine: sa.Engine, anchor: Anchor, states: Sequence[StateCheck] = ()) -> LedgerVerification:
+    """Verify chain, anchored head, every recorded row and mutable state; a head left behind by a killed process is moved
+    along the valid chain.
     """
     # The head is read before the table: read after it, a writer that committed in between would look like a cut tail.
     head = anchor.read()
@@ -117,6 +121,7 @@ def verify(engine: sa.Engine, anchor: Anchor) -> LedgerVerification:
             *chain.findings,
             *verify_rows(entries, _recorded_rows(connection), actions),
             *_champion_findings(connection),
+            *(finding for check in states for finding in check(connection)),
         )
     if findings:
         return LedgerVerification("fail", chain.head, chain.unanchored, findings)

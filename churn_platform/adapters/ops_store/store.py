@@ -11,7 +11,15 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from churn_platform.adapters.ops_store import champions, decisions, gate_verdicts, ledger, registrations
+from churn_platform.adapters.ops_store import (
+    champions,
+    decisions,
+    deliveries,
+    gate_verdicts,
+    ledger,
+    registrations,
+    tickets,
+)
 from churn_platform.adapters.ops_store import findings as findings_table
 from churn_platform.adapters.ops_store.anchor import Anchor
 from churn_platform.adapters.ops_store.database import (
@@ -24,6 +32,7 @@ from churn_platform.adapters.ops_store.database import (
 )
 from churn_platform.adapters.ops_store.errors import OpsStoreError
 from churn_platform.adapters.ops_store.records import Champion, Decision, RecordedFindings, RegisteredModel, Verdict
+from churn_platform.adapters.ops_store.tickets_door import TicketsDoor
 from churn_platform.drift.finding import Finding
 from churn_platform.governance.ledger import LedgerEntry, LedgerVerification
 from churn_platform.governance.registration import MODEL_NAME, Registration
@@ -33,7 +42,7 @@ from churn_platform.settings import load_settings
 _log = logging.getLogger(__name__)
 
 
-class OpsStore:
+class OpsStore(TicketsDoor):
     """One open ops store. Threads may share it; a process opens its own (not across a fork). Use as a context manager,
     or `close` it.
     """
@@ -189,7 +198,7 @@ class OpsStore:
 
     def verify_ledger(self) -> LedgerVerification:
         """Verify the whole chain, its anchored head, and every recorded row against the entry that recorded it."""
-        return ledger.verify(self._engine, self._anchor)
+        return ledger.verify(self._engine, self._anchor, (tickets.state_findings, deliveries.state_findings))
 
     def accept_ledger(self, reason: str, *, actor: str, at: datetime) -> LedgerEntry:
         """Anchor the ledger as it stands, after a person has looked: the way out after restoring a backup or moving to

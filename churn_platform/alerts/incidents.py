@@ -1,0 +1,86 @@
+"""Which findings are one incident: a key read from the finding alone, so that it does not matter in which order they come.
+
+What belongs here: the key, and which findings of some evidence it takes. What does not: what happens to tickets (`consideration`).
+
+One event is one incident. Features move together (a price rise moves charges, bills and totals), so all data and feature drift is
+one; all ways to see that the model got worse are one; all late tables are one, since a feed is late as a whole. What is told apart
+is what is mended apart: the contract of each table, the fairness of each attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from churn_platform.alerts.signals import SIGNAL_TABLE
+from churn_platform.drift.finding import Finding
+
+
+class Evidence(Protocol):
+    """A report's findings as they were recorded: `sequence` is the evidence id, `findings` in recorded order."""
+
+    @property
+    def sequence(self) -> int: ...  # noqa: D102
+    @property
+    def at(self) -> datetime: ...  # noqa: D102
+    @property
+    def day(self) -> date: ...  # noqa: D102
+    @property
+    def report(self) -> str: ...  # noqa: D102
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One acting finding, by its place: the `index`-th of the record `evidence`, on `day`."""
+
+    evidence: int
+    index: int
+    day: date
+    finding: Finding
+
+
+def incident_of(finding: Finding) -> str:
+    """The incident's key: family, and what is mended apart within it.
+
+    >>> from datetime import date
+    >>> from churn_platform.drift.finding import Window
+    >>> window = Window(date(2026, 6, 1), date(2026, 6, 7), 400)
+    >>> moved = Finding("feature_drift", "tenure_months", "warning", "psi", 0.18, 0.15, window, "moved", "look")
+    >>> incident_of(moved)
+    'data'
+    >>> broken = Finding("schema_drift", "customers.contract", "critical", "domain", 1, 0, window, "unknown word", "ask")
+    >>> incident_of(broken)
+    'schema:customers'
+    """
+    family = SIGNAL_TABLE[finding.signal].family
+    if family == "schema":
+        return f"{family}:{finding.subject.split('.')[0]}"
+    if family == "fairness":
+        return f"{family}:{finding.subject.split('=')[0]}"
+    return family
+
+
+def firings(evidence: Iterable[Evidence]) -> Iterator[Firing]:
+    """Every acting finding, each once."""
+    for record in evidence:
+        for index, finding in enumerate(record.findings):
+            if finding.acts:
+                yield Firing(record.sequence, index, record.day, finding)
+
+
+def newest(evidence: Iterable[Evidence]) -> dict[date, tuple[Evidence, ...]]:
+    """Evidence by day, in order of days; within a day in order of recording."""
+    days: dict[date, list[Evidence]] = {}
+    for record in sorted(evidence, key=lambda record: (record.day, record.sequence)):
+        days.setdefault(record.day, []).append(record)
+    return {day: tuple(records) for day, records in days.items()}
+
+
+def findings_of(incident: str, records: Sequence[Evidence]) -> Iterator[Finding]:
+    """What some evidence says about an incident, acting or not."""
+    for record in records:
+        yield from (finding for finding in record.findings if incident_of(finding) == incident)

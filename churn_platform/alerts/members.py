@@ -1,0 +1,126 @@
+"""What a ticket is made of: its members (one per signal and subject that fired) and the cause, once one is named.
+
+What belongs here: these two values and how two of them become one, whatever their order. What does not: the ticket's states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, cast
+
+from churn_platform.alerts.signals import rank
+from churn_platform.drift.finding import Finding, Severity, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A signal on a subject, as it was seen worst on its newest day; `severity` is the worst of all days."""
+
+    signal: Signal
+    subject: str
+    severity: Severity
+    statistic: str
+    value: float | None
+    threshold: float | None
+    reason: str
+    remedy: str
+    influence: float
+    first_day: date
+    last_day: date
+
+    @classmethod
+    def of(cls, finding: Finding, day: date) -> Member:
+        """The member that one finding makes."""
+        return cls(
+            finding.signal,
+            finding.subject,
+            finding.severity,
+            finding.statistic,
+            finding.value,
+            finding.threshold,
+            finding.reason,
+            finding.remedy,
+            finding.influence,
+            day,
+            day,
+        )
+
+    @property
+    def weight(self) -> tuple[float, int, float, str]:
+        """What ranks members of one severity: influence on the model, then how lately, then how far."""
+        return (self.influence, self.last_day.toordinal(), _number(self.value), self.subject)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        content = {name: getattr(self, name) for name in self.__slots__}
+        return content | {"first_day": self.first_day.isoformat(), "last_day": self.last_day.isoformat()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Member:
+        """Read `to_dict`'s form; "NaN" and "Infinity" are numbers again."""
+        values = dict(content)
+        for name in ("value", "threshold"):
+            values[name] = None if values[name] is None else float(values[name])
+        for name in ("first_day", "last_day"):
+            values[name] = date.fromisoformat(values[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What is most likely behind it: the cause's name, the share of the shift that it explains, and the day that says so."""
+
+    name: str
+    share: float
+    day: date
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {"name": self.name, "share": self.share, "day": self.day.isoformat()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Cause:
+        """Read `to_dict`'s form."""
+        return cls(str(content["name"]), float(content["share"]), date.fromisoformat(content["day"]))
+
+
+def join(members: Iterable[Member], others: Iterable[Member]) -> tuple[Member, ...]:
+    """All members, one per signal and subject, sorted: the same whatever the order in which they came.
+
+    >>> def seen(day, severity): return Member("data_drift", "contract", severity, "psi", .3, .2, "", "", 0., day, day)
+    >>> early, late = seen(date(2026, 6, 1), "critical"), seen(date(2026, 6, 3), "warning")
+    >>> (both,) = join([early], [late])
+    >>> both.severity, both.first_day.day, both.last_day.day, both == join([late], [early])[0]
+    ('critical', 1, 3, True)
+    """
+    joined: dict[tuple[Signal, str], Member] = {}
+    for one in (*members, *others):
+        key = (one.signal, one.subject)
+        joined[key] = one if key not in joined else _one_of(joined[key], one)
+    return tuple(joined[key] for key in sorted(joined))
+
+
+def _one_of(a: Member, b: Member) -> Member:
+    shown = max(a, b, key=lambda one: (one.last_day, rank(one.severity), _number(one.value), one.reason, one.remedy))
+    worst = max(a.severity, b.severity, key=rank)
+    return replace(shown, severity=worst, first_day=min(a.first_day, b.first_day))
+
+
+def likeliest(causes: Iterable[Cause]) -> Cause | None:
+    """The newest named cause; of one day that which explains most."""
+    return max(causes, key=lambda one: (one.day, one.share, one.name), default=None)
+
+
+def cause_in(finding: Finding, day: date) -> Cause | None:
+    """The cause that a finding's evidence names first under `causes`, a list of {"name", "share"} with the likeliest first."""
+    causes = finding.evidence.get("causes")
+    if not isinstance(causes, list) or not causes or not isinstance(causes[0], Mapping) or "name" not in causes[0]:
+        return None
+    first = cast("Mapping[str, Any]", causes[0])
+    return Cause(str(first["name"]), float(first.get("share") or 0.0), day)
+
+
+def _number(value: float | None) -> float:
+    return float("-inf") if value is None or value != value else value
