@@ -119,6 +119,8 @@ def make_candidate(
     """
     from churn_platform.adapters.packages import write_package
     from churn_platform.adapters.training_sets import read_training_set
+    from churn_platform.drift.baseline import BASELINE_FILE
+    from churn_platform.flows.monitoring.inputs import baseline_of_candidate
     from churn_platform.training.candidate import candidate_files, train_candidate
 
     if before.get("data_gate") != "pass":
@@ -129,7 +131,10 @@ def make_candidate(
         say(f"tuning: trial {number} of {trials}, log loss {loss:.4f}")
 
     candidate = train_candidate(examples, platform.policies, clock, on_trial)
-    files = candidate_files(candidate, platform.policies)
+    files = {
+        **candidate_files(candidate, platform.policies),
+        BASELINE_FILE: baseline_of_candidate(platform, candidate),
+    }
     digest = write_package(platform.settings.candidates, files, platform.signer)
     return MadeCandidate(digest, candidate, {**before, "candidate": digest})
 

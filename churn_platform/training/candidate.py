@@ -21,7 +21,9 @@ from churn_platform.training.split import TemporalSplit, temporal_split
 from churn_platform.training.tuning import Clock, OnTrial, tune
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from churn_platform.explanation.contributions import Contributions
     from churn_platform.explanation.explainer import Explainer
@@ -35,12 +37,16 @@ ACTION_FILE = "action_policy.json"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model with what it was trained and is to be judged on, and the baseline that drift is measured from."""
+    """A trained model with what it was trained and is to be judged on, and the baseline that drift is measured from.
+
+    `scores` are the out-of-fold probabilities of the training rows, in their order.
+    """
 
     model: TrainedModel
     split: TemporalSplit
     reference: Reference
     cut: bool
+    scores: NDArray[np.float64]
 
 
 def train_candidate(
@@ -60,14 +66,15 @@ def train_candidate(
     split = temporal_split(examples, policies.training)
     tuning = tune(split.train, policies.training, clock, on_trial)
     model = fit(split.train, tuning, policies.training)
+    scores = model.calibration.probability(tuning.margins)
     reference = reference_baseline(
         split.train.frame,
         model.features,
-        model.calibration.probability(tuning.margins),
+        scores,
         split.train_from.isoformat(),
         split.train_to.isoformat(),
     )
-    return Candidate(model, split, reference, tuning.cut)
+    return Candidate(model, split, reference, tuning.cut, scores)
 
 
 def candidate_files(candidate: Candidate, policies: Policies) -> dict[str, bytes]:

@@ -1,0 +1,86 @@
+"""The drift report of days: gather what was observed, judge it against the champion's reference, record and show it.
+
+What belongs here: the steps and their order. What does not: reading (`inputs`), judging (`drift/`), the page (`drift/report`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from churn_platform.adapters.platform import ACTOR, Platform
+from churn_platform.drift.context import DriftContext
+from churn_platform.drift.finding import Finding
+from churn_platform.drift.findings import DriftJudgement, judge_drift
+from churn_platform.drift.panel import FEATURES, SCORE, watched_scores
+from churn_platform.drift.tally import tally
+from churn_platform.flows.monitoring import inputs
+
+REPORT = "drift"
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """The judged days with their findings, the champion they are judged against, and where each day's page is."""
+
+    champion: str
+    findings: dict[date, tuple[Finding, ...]]
+    pages: dict[date, Path]
+    passed_over: dict[str, str]
+
+
+def report_drift(platform: Platform, days: Sequence[date]) -> DriftReport:
+    """Judge `days` against the champion's reference, record the findings and write one page a day.
+
+    Days before the champion went live are passed over, with the reason. Judging a day again gives the same findings and records nothing.
+
+    Raises:
+        NoChampionError: nothing to judge against. NoBaselineError: the champion has no drift baseline.
+    """
+    champion = inputs.monitored_champion(platform)
+    live_from = platform.calendar.live_from
+    wanted = [day for day in sorted(days) if day >= live_from]
+    passed_over = {
+        day.isoformat(): f"history: the champion was trained on it; live days begin on {live_from}"
+        for day in days
+        if day < live_from
+    }
+    if not wanted:
+        return DriftReport(champion.version, {}, {}, passed_over)
+    judged = judge_days(platform, champion, wanted[0], wanted[-1])
+    found = {day: judged.findings[day] for day in wanted}
+    _record(platform, champion.version, found)
+    return DriftReport(champion.version, found, {}, passed_over)
+
+
+def judge_days(platform: Platform, champion: inputs.MonitoredChampion, first: date, last: date) -> DriftJudgement:
+    """Judge every day from `first` to `last` in one pass over the data."""
+    policy = platform.policies.drift
+    axis_from = first - policy.window.longest - timedelta(policy.persistence.windows)
+    watched = inputs.watched_columns(platform, axis_from, last)
+    scored = inputs.with_departures(
+        platform, inputs.published_scores(platform, platform.calendar.live_from, last, champion.digest)
+    )
+    days = scored["observation_date"].to_numpy().astype("datetime64[D]")
+    watched[SCORE] = watched_scores(days, scored["probability"].to_numpy(dtype=np.float64))
+    context = DriftContext(
+        days=tuple(first + timedelta(n) for n in range((last - first).days + 1)),
+        baseline=champion.baseline,
+        tallies=tally(watched, champion.baseline.columns, axis_from, last),
+        scored=scored,
+        influence=champion.influence,
+        holdout=champion.holdout,
+        horizon_days=platform.policies.label.horizon.days,
+        policy=policy,
+        labels={feature.name: feature.label for feature in FEATURES},
+    )
+    return judge_drift(context)
+
+
+def _record(platform: Platform, champion: str, found: dict[date, tuple[Finding, ...]]) -> None:
+    for day, findings in found.items():
+        platform.ops.record_findings(day, REPORT, champion, findings, actor=ACTOR, at=platform.now())
