@@ -83,6 +83,22 @@ def test_every_live_customer_is_scored_once(summary: dict[str, Any], home: Path)
     assert all(customer["reasons"] for customer in summary["most_at_risk"])
 
 
+def test_the_packages_own_feature_sql_makes_the_warehouses_features_of_every_real_row(
+    summary: dict[str, Any], home: Path
+) -> None:
+    from churn_platform.adapters.feature_sql import FeatureSql
+    from churn_platform.adapters.warehouse import Warehouse
+    from churn_platform.contracts.tables import RAW_TABLES
+
+    (package,) = (home / "packages").glob("*/features.sql")
+    warehouse = Warehouse(home / "warehouse" / "warehouse.duckdb")
+    raw = {name: warehouse.query(f"SELECT * FROM raw.{name}") for name in RAW_TABLES}
+    stored = warehouse.query("SELECT * FROM features_v1 ORDER BY observation_date, customer_id")
+    made = FeatureSql(package.read_text(), "features_v1").features(raw)
+    assert len(made) == summary["rows_by_table"]["customers"]["accepted"]
+    pd.testing.assert_frame_equal(made, stored)
+
+
 def test_the_report_opens_offline(summary: dict[str, Any]) -> None:
     page = Path(summary["report"]).read_text()
     assert "<html" in page
