@@ -1,0 +1,242 @@
+"""The whole bench: lives not yet lived are lived, windows not yet judged are shown to the peers, and the scoreboard is made.
+
+What belongs here: the order of the work, two lives at a time, and what is there already. What does not: living one case (`life`, in a
+process of its own, since a process has one home), figures (`scoreboard`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from churn_platform.flows.drift_bench.cases import Case, SeedPlan
+from churn_platform.flows.drift_bench.peers import (
+    PACKAGES,
+    READINGS,
+    Peers,
+    PeersUnavailableError,
+    judge_windows,
+    prepare_peers,
+    seconds_taken,
+    told_alarms,
+)
+from churn_platform.flows.drift_bench.results import BenchFolder, CaseResult, read_result
+from churn_platform.flows.drift_bench.scoreboard import PLATFORM, LivedCase, false_alarms, scoreboard
+from churn_platform.governance.canonical import digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One life for a process of its own: the calm home of a seed up to a branch day, or a case.
+
+    `source` is the home that it starts from (None: it starts from nothing), `target` where its outcome goes: a home, or a record.
+    """
+
+    name: str
+    plan: SeedPlan
+    case: Case | None
+    first: int
+    last: int
+    source: Path | None
+    target: Path
+    folder: BenchFolder
+    calm_days: int
+
+
+LiveTask = Callable[[Task, Callable[[int], None]], None]
+"""Lives a task in a process of its own; the callback hears of days lived. Raises BenchError where it fails."""
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is worked at, days done and days in all."""
+
+
+@dataclass
+class _Seed:
+    """What is left to do for one seed, in order: calm homes first, then cases as their calm home is there."""
+
+    plan: SeedPlan
+    bases: list[Path]
+    results: list[Path]
+
+    def next_tasks(self, folder: BenchFolder, calm_days: int, taken: set[Path]) -> list[Task]:
+        """Tasks that could be started now."""
+        cases = [
+            (case, path)
+            for case, path in zip(self.plan.cases, self.results, strict=True)
+            if path not in taken and read_result(path) is None
+        ]
+        tasks = []
+        for i, (day, base) in enumerate(zip(self.plan.branch_days, self.bases, strict=True)):
+            mine = [(case, path) for case, path in cases if case.branch_day == day]
+            later = any(case.branch_day > day for case, _ in cases)
+            if base.is_dir():
+                tasks += [
+                    Task(case.key, self.plan, case, case.branch_day, case.live_days - 1, base, path, folder, calm_days)
+                    for case, path in mine
+                ]
+            elif (mine or later) and base not in taken and (i == 0 or self.bases[i - 1].is_dir()):
+                first = 0 if i == 0 else self.plan.branch_days[i - 1]
+                source = None if i == 0 else self.bases[i - 1]
+                name = f"history-{self.plan.seed}" if i == 0 else f"calm-{self.plan.seed}-to-{day}"
+                tasks.append(Task(name, self.plan, None, first, day - 1, source, base, folder, calm_days))
+        # the longest first, so that the last process does not run alone
+        return sorted(tasks, key=lambda task: -(task.last - task.first))
+
+
+def run_board(
+    plans: Sequence[SeedPlan],
+    folder: BenchFolder,
+    *,
+    code: str,
+    policy: str,
+    gap: int,
+    live_task: LiveTask,
+    with_peers: bool,
+    processes: int,
+    say: Callable[[str], None],
+    on_progress: OnProgress,
+) -> dict[str, Any]:
+    """Live, judge and count everything.
+
+    Args:
+        plans: lives, by seed.
+        folder: where homes, results and windows are kept; what is there and still right is not made again.
+        code, policy: digests that results depend on.
+        gap: days of silence between two alarms (`alerts.same_incident_within`).
+        live_task: lives one task in a process of its own.
+        with_peers: whether to show the windows to the peers.
+        processes: lives at a time.
+        say: a line for people. on_progress: days done.
+
+    Raises:
+        BenchError: a life failed.
+    """
+    began = time.perf_counter()
+    calm_days = max(case.live_days for plan in plans for case in plan.cases if case.change_day is None)
+    seeds = [
+        _Seed(
+            plan,
+            [
+                folder.base(digest_of([plan.seed, plan.customers, calm_days, day, code, policy]))
+                for day in plan.branch_days
+            ],
+            [folder.result(case.digest(code, policy)) for case in plan.cases],
+        )
+        for plan in plans
+    ]
+    _live_all(seeds, folder, calm_days, live_task, processes, on_progress)
+    lived_in = time.perf_counter() - began
+    cases = [
+        (case, result)
+        for seed in seeds
+        for case, path in zip(seed.plan.cases, seed.results, strict=True)
+        if (result := read_result(path)) is not None
+    ]
+    peers, missing = _show_to_peers(cases, folder, say) if with_peers else (None, "not asked for (--no-peers)")
+    lived = [_together(case, result, folder) for case, result in cases]
+    board = scoreboard(lived, (PLATFORM, *READINGS), gap)
+    calm = [one for one in lived if one.case.change_day is None]
+    places = [folder.windows / result.windows for _, result in cases]
+    return {
+        **board,
+        "false_alarms": {str(one.case.seed): false_alarms(one.alarms[PLATFORM], gap) for one in calm},
+        "refused_days": {result.key: len(result.blocked) for _, result in cases if result.blocked},
+        "peers_missing": missing,
+        "versions": {} if peers is None else peers.versions,
+        "runtime": {
+            "seconds": round(time.perf_counter() - began, 1),
+            "seconds_living": round(lived_in, 1),
+            "seconds_of_lives": round(sum(result.seconds for _, result in cases), 1),
+            "seconds_of_peers": seconds_taken(places),
+            "processes": processes,
+        },
+    }
+
+
+def _live_all(
+    seeds: Sequence[_Seed],
+    folder: BenchFolder,
+    calm_days: int,
+    live_task: LiveTask,
+    processes: int,
+    on_progress: OnProgress,
+) -> None:
+    """Live what is not there yet, `processes` at a time; a seed's calm homes are removed when it is done."""
+    done = _Done(seeds, on_progress)
+    taken: set[Path] = set()
+    with ThreadPoolExecutor(processes) as pool:
+        running: dict[Future[None], Task] = {}
+        while True:
+            ready = [task for seed in seeds for task in seed.next_tasks(folder, calm_days, taken)]
+            for task in ready[: processes - len(running)]:
+                taken.add(task.target)
+                running[pool.submit(live_task, task, partial(done.heard, task))] = task
+                done.heard(task, 0)
+            if not running:
+                break
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                task = running.pop(future)
+                future.result()
+                done.heard(task, task.last - task.first + 1)
+            for seed in seeds:
+                if all(read_result(path) is not None for path in seed.results):
+                    for base in seed.bases:
+                        shutil.rmtree(base, ignore_errors=True)
+
+
+class _Done:
+    """Days lived of all that are to be lived; shared calm lives do not count."""
+
+    def __init__(self, seeds: Sequence[_Seed], on_progress: OnProgress) -> None:
+        self._days: dict[Path, int] = {}
+        self._on_progress = on_progress
+        self._total = sum(
+            case.live_days - case.branch_day
+            for seed in seeds
+            for case, path in zip(seed.plan.cases, seed.results, strict=True)
+            if read_result(path) is None
+        )
+
+    def heard(self, task: Task, days: int) -> None:
+        """So many days of a task are lived."""
+        if task.case is not None:
+            self._days[task.target] = days
+        self._on_progress(task.name, sum(self._days.values()), self._total)
+
+
+def _show_to_peers(
+    cases: Sequence[tuple[Case, CaseResult]], folder: BenchFolder, say: Callable[[str], None]
+) -> tuple[Peers | None, str | None]:
+    """Have the peers judge every exported window once, each peer in one process; returns why they could not."""
+    try:
+        peers = prepare_peers(folder.peers, say)
+        keys = {result.windows: result.key for _, result in cases}
+        with ThreadPoolExecutor(len(PACKAGES)) as pool:
+            work = []
+            for package in PACKAGES:
+                places = [
+                    folder.windows / name for name in keys if not (folder.windows / name / f"{package}.json").is_file()
+                ]
+                if places:
+                    say(f"{package} {peers.versions.get(package, '')}: {len(places)} lives to judge")
+
+                def judged(name: str, package: str = package) -> None:
+                    say(f"  {package} has judged {keys.get(name, name)}")
+
+                work.append(pool.submit(judge_windows, peers, package, places, judged))
+            for future in work:
+                future.result()
+    except PeersUnavailableError as error:
+        say(str(error))
+        return None, str(error)
+    return peers, None
+
+
+def _together(case: Case, result: CaseResult, folder: BenchFolder) -> LivedCase:
+    return LivedCase(case, {PLATFORM: result.alarms, **told_alarms(folder.windows / result.windows)}, result.causes)

@@ -1,0 +1,172 @@
+"""Living a case: a home, its days through the platform's own jobs, and what the platform recorded of them.
+
+What belongs here: which days are run together, branching one home off another, reading recorded findings as alarms. What does not:
+starting a job (the caller hands in how), counting (`alarms`).
+
+Days are run in ranges, each day still with only what was known by then. Where a range fails, its days are run one by one, so that what
+the platform does on a broken day is what is measured; after good days the ranges grow again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from churn_platform.adapters.clock import simulated_time
+from churn_platform.adapters.world_choice import CALM, CHOICE_FILE, WorldChoice, write_world_choice
+from churn_platform.flows.drift_bench.alarms import Alarm, AlarmsByDay, Level
+from churn_platform.flows.drift_bench.cases import BenchError, Case, SeedPlan
+
+if TYPE_CHECKING:
+    from churn_platform.adapters.platform import Platform
+    from churn_platform.drift.finding import Finding
+    from churn_platform.settings import Settings
+
+RunDays = Callable[[str, tuple[date, date] | None], str | None]
+"""Runs a job over days (None: a job without days); returns why it failed, or None."""
+
+#: a range's memory is its rows: 60 days of 7,000 customers are 14,000 feature rows
+LONGEST_RANGE = 60
+#: a platform that refuses its input this many days in a row is not lived on: nothing new would be seen
+PATIENCE = 10
+
+
+@dataclass
+class Lived:
+    """Which live days were run (counted from the first), and which of them the platform refused, with the reason."""
+
+    first: int
+    last: int
+    blocked: dict[int, str] = field(default_factory=dict)
+    runs: int = 0
+
+
+def start_calm_home(settings: Settings, plan: SeedPlan, live_days: int) -> None:
+    """Choose the calm world for a new home."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    write_world_choice(settings, WorldChoice(CALM, plan.customers, plan.seed, live_days))
+
+
+def branch_off(source: Path, settings: Settings, case: Case) -> None:
+    """A copy of the calm home as the home of `case`: the same past, another future.
+
+    Until the branch day both worlds are bit-identical, so the copy may say that it has always lived on the case's scenario. The event
+    log of the runs so far stays behind: it is the larger part of the home, and nothing reads it.
+    """
+    if settings.home.exists():
+        shutil.rmtree(settings.home)
+    shutil.copytree(source, settings.home, ignore=shutil.ignore_patterns("dagster", "dbt", "handoffs", "world"))
+    if case.scenario == CALM:
+        return
+    settings.home_file.unlink()
+    (settings.home / CHOICE_FILE).unlink()
+    write_world_choice(settings, WorldChoice(case.scenario, case.customers, case.seed, case.live_days))
+
+
+def live_history(platform: Platform, run: RunDays) -> None:
+    """Ingest the history and train the first champion.
+
+    Raises:
+        BenchError: a run failed, or no champion came of it.
+    """
+    calendar = platform.calendar
+    with simulated_time(_morning_after(calendar.training_as_of)):
+        for job, days in (("history", (calendar.first_day, calendar.training_as_of)), ("training", None)):
+            failed = run(job, days)
+            if failed is not None:
+                raise BenchError(f"the calm world's {job} failed, so there is nothing to monitor: {failed}")
+    if platform.ops.champion(platform.policies.governance.model) is None:
+        from churn_platform.flows.summary import refusal_of_the_first_model
+
+        raise BenchError(f"no champion was released in the calm world: {refusal_of_the_first_model(platform)}")
+
+
+def live(
+    platform: Platform, run: RunDays, first: int, last: int, on_days: Callable[[int], None] | None = None
+) -> Lived:
+    """Live the days `first` to `last` (counted from the first live day, inclusive) through the job `day`."""
+    lived = Lived(first, last)
+    day, size, refused = first, LONGEST_RANGE, 0
+    while day <= last:
+        until = min(day + size - 1, last)
+        span = (platform.calendar.live_from + timedelta(day), platform.calendar.live_from + timedelta(until))
+        with simulated_time(_morning_after(span[1])):
+            failed = run("day", span)
+        lived.runs += 1
+        if failed is None:
+            day, size, refused = until + 1, min(2 * size, LONGEST_RANGE), 0
+        elif until > day:
+            size = 1
+            continue
+        else:
+            lived.blocked[day] = failed
+            day, refused = day + 1, refused + 1
+            if refused == PATIENCE:
+                lived.blocked |= dict.fromkeys(
+                    range(day, last + 1), f"not lived on: {PATIENCE} days in a row were refused"
+                )
+                day = last + 1
+        if on_days is not None:
+            on_days(min(day, last + 1) - first)
+    return lived
+
+
+def recorded_findings(platform: Platform) -> dict[int, list[Finding]]:
+    """The findings that count, by live day."""
+    live_from = platform.calendar.live_from
+    found: dict[int, list[Finding]] = {}
+    for record in platform.ops.findings():
+        found.setdefault((record.day - live_from).days, []).extend(record.findings)
+    return found
+
+
+def alarms_of(findings: Mapping[int, Iterable[Finding]]) -> AlarmsByDay:
+    """What would open or keep open a ticket: findings that act, by day, as `signal:subject`."""
+    acting = {
+        day: frozenset(
+            Alarm(f"{finding.signal}:{finding.subject}", cast("Level", finding.severity))
+            for finding in there
+            if finding.acts
+        )
+        for day, there in findings.items()
+    }
+    return {day: alarms for day, alarms in acting.items() if alarms}
+
+
+def named_causes(findings: Mapping[int, Iterable[Finding]]) -> dict[int, str]:
+    """The cause ranked first on each day on which findings say one: their evidence's `causes`, best first."""
+    named: dict[int, str] = {}
+    for day, there in findings.items():
+        for finding in there:
+            causes = finding.evidence.get("causes") if finding.acts else None
+            if isinstance(causes, list) and causes and isinstance(causes[0], dict) and "name" in causes[0]:
+                named.setdefault(day, str(causes[0]["name"]))
+    return named
+
+
+def _morning_after(day: date) -> datetime:
+    """When a day's batch runs: early on the day itself would be before its files have landed."""
+    return datetime.combine(day, time(6), UTC)
+
+
+def told(findings: Mapping[int, Iterable[Finding]]) -> list[dict[str, Any]]:
+    """Acting findings as plain values, for reading why something was or was not noticed."""
+    return [
+        {
+            "day": day,
+            "signal": finding.signal,
+            "subject": finding.subject,
+            "severity": finding.severity,
+            "statistic": finding.statistic,
+            "value": finding.value,
+            "threshold": finding.threshold,
+            "rows": finding.window.rows,
+        }
+        for day, there in sorted(findings.items())
+        for finding in there
+        if finding.acts
+    ]
