@@ -9,9 +9,10 @@ from __future__ import annotations
 import dagster as dg
 
 from churn_platform.defs.assets import features, ingestion, models, release, scores
-from churn_platform.defs.jobs import JOBS
+from churn_platform.defs.jobs import JOBS, weekly_review_job
 from churn_platform.defs.resources import PlatformResource
 from churn_platform.defs.schedules import SCHEDULES
+from churn_platform.defs.sensors import SENSORS
 
 ASSETS = [
     # ingestion
@@ -37,8 +38,9 @@ ASSETS = [
 
 defs = dg.Definitions(
     assets=ASSETS,
-    jobs=JOBS,
+    jobs=[*JOBS, weekly_review_job],
     schedules=SCHEDULES,
+    sensors=SENSORS,
     resources={"platform": PlatformResource()},
     # One process a run: 15 trivial assets take 6 s in process and 64-79 s as a process each (measured).
     executor=dg.in_process_executor,

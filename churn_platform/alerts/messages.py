@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from churn_platform.alerts.members import Member
@@ -174,3 +175,11 @@ def member_line(member: Member) -> str:
     bound = "" if member.threshold is None else f", threshold {member.threshold:.4g}"
     title = SIGNAL_TABLE[member.signal].title
     return f"{member.signal} ({title}) {member.subject}: {member.statistic} {number}{bound}. {member.reason}"
+
+
+def test_message(channel: Channel, at: datetime, *, simulated: bool) -> Message:
+    """What `churn alerts test` sends: it asks for nothing, and closes its own thread where there are threads."""
+    key = f"test-{at.isoformat()}"
+    title = f"{'[simulated] ' if simulated else ''}[test] The churn platform can reach you here"
+    body = f"Sent by churn alerts test at {at.isoformat(timespec='seconds')}. Nothing has to be done."
+    return Message(f"{key}/{channel}", None, "test", channel, title, body, "info", f"churn-{key}")

@@ -1,8 +1,8 @@
-"""The jobs: history to learn from, a training, a day, and everything."""
-
-from __future__ import annotations
+"""The jobs: history to learn from, a training, a day, everything, and the weekly review."""
 
 import dagster as dg
+
+from churn_platform.defs.resources import PlatformResource
 
 INGESTION_AND_FEATURES = dg.AssetSelection.groups("ingestion", "features")
 TRAINING = dg.AssetSelection.groups("models", "release")
@@ -27,5 +27,21 @@ everything_job = dg.define_asset_job(
     INGESTION_AND_FEATURES | TRAINING | SCORES,
     description="The whole graph over a range of days: ingest, features, train, release, score the live days.",
 )
+
+
+@dg.op(description="Queue the review that is due, and send it.")
+def review_week(context: dg.OpExecutionContext, platform: PlatformResource) -> None:
+    """One call into the flow each."""
+    from churn_platform.flows import alerting
+
+    queued = alerting.review_week(platform.open())
+    context.log.info(f"{queued} review messages queued; {alerting.deliver(platform.open()).summary}")
+
+
+@dg.job(name="weekly_review_job", description="The week's tickets, told where warnings are told.")
+def weekly_review_job() -> None:
+    """One step."""
+    review_week()
+
 
 JOBS = [history_job, training_job, day_job, scoring_job, everything_job]

@@ -1,10 +1,10 @@
-"""The daily schedule of the policy: at that time, the day of the tick is ingested and scored."""
+"""The policy's schedules: the day is ingested and scored, the week is reviewed."""
 
 from datetime import date
 
 import dagster as dg
 
-from churn_platform.defs.jobs import day_job
+from churn_platform.defs.jobs import day_job, weekly_review_job
 from churn_platform.defs.resources import installed_platform, observation_days
 
 _AT = installed_platform().policies.batch.at
@@ -35,4 +35,20 @@ def run_for(day: date) -> dg.RunRequest | dg.SkipReason:
     )
 
 
-SCHEDULES = [daily_batch]
+_REVIEW = installed_platform().policies.alerts.weekly_review
+
+
+@dg.schedule(
+    job=weekly_review_job,
+    cron_schedule=f"{_REVIEW.at.minute} {_REVIEW.at.hour} * * {_REVIEW.weekday[:3]}",
+    execution_timezone="UTC",
+    name="weekly_review",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="The week's tickets, at the policy's time (alerts.weekly_review).",
+)
+def weekly_review(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """One review a week; a week that has been reviewed is not reviewed again."""
+    return dg.RunRequest(run_key=context.scheduled_execution_time.date().isoformat())
+
+
+SCHEDULES = [daily_batch, weekly_review]

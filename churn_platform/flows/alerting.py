@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn_platform.adapters import clock
 from churn_platform.adapters.home import read_home
@@ -19,7 +19,7 @@ from churn_platform.adapters.ops_store import TicketConflict
 from churn_platform.adapters.platform import ACTOR
 from churn_platform.alerts import lifecycle, retrying, weekly_review
 from churn_platform.alerts.consideration import consider
-from churn_platform.alerts.messages import messages_for
+from churn_platform.alerts.messages import messages_for, test_message
 from churn_platform.alerts.tickets import Ticket, TicketEvent, after, unresolved
 
 if TYPE_CHECKING:
@@ -178,6 +178,37 @@ def deliver(
         if not _deliver_one(platform, channels, claim, done):
             working.discard(claim.message.channel)
     return done
+
+
+def send_test(platform: Platform, channels: Channels | None = None) -> dict[str, Any]:
+    """Send a test message through every configured channel; what came of each, and why the others are not configured.
+
+    It is recorded like any other message, but not tried again: a test that failed has done its work.
+    """
+    from churn_platform.adapters.notify import CHANNELS, channels_from
+
+    channels, at = channels or channels_from(), platform.now()
+    told = []
+    for channel in CHANNELS:
+        if channel in channels.problems:
+            told.append({"channel": channel, "ok": False, "configured": False, "detail": channels.problems[channel]})
+            continue
+        message = test_message(channel, at, simulated=_simulated(platform))
+        platform.ops.queue_messages([message], actor=ACTOR, at=at)
+        claim = platform.ops.claim_message(
+            message.key, retrying.lease(platform.policies.alerts.delivery), actor=ACTOR, at=at
+        )
+        if claim is None:  # a daemon was quicker: it sends the message
+            told.append({"channel": channel, "ok": True, "configured": True, "detail": "sent by the daemon"})
+            continue
+        outcome = channels.send(message, platform.policies.alerts.delivery.timeout)
+        if outcome.ok:
+            platform.ops.record_sent(claim, outcome.detail, actor=ACTOR, at=platform.now())
+        else:
+            platform.ops.record_given_up(claim, outcome.detail, actor=ACTOR, at=platform.now())
+        told.append({"channel": channel, "ok": outcome.ok, "configured": True, "detail": outcome.detail})
+    configured = [one for one in told if one["configured"]]
+    return {"channels": told, "ok": bool(configured) and all(one["ok"] for one in configured)}
 
 
 def _deliver_one(platform: Platform, channels: Channels, claim: Claim, done: Delivered) -> bool:

@@ -67,16 +67,24 @@ def queue(change: Change, messages: Sequence[Message]) -> int:
     return len(new)
 
 
-def claim_one(change: Change, channels: Collection[str], until: datetime) -> Claim | None:
-    """The message on one of `channels` that has been due for longest and that nobody holds; None if there is none."""
+def claim_one(
+    change: Change, until: datetime, channels: Collection[str] | None = None, key: str | None = None
+) -> Claim | None:
+    """The message on one of `channels`, or of that key, that has been due for longest and that nobody holds; None if there is none.
+
+    The ledger's head is checked with it: a message is not sent if the outcome could not be recorded.
+    """
     query = (
         _joined()
         .where(delivery_states.c.state.in_(TO_BE_SENT), delivery_states.c.next_attempt <= change.at)
-        .where(deliveries.c.channel.in_(sorted(channels)))
         .where(sa.or_(delivery_states.c.claimed_until.is_(None), delivery_states.c.claimed_until <= change.at))
         .order_by(delivery_states.c.next_attempt, deliveries.c.ledger_sequence)
         .limit(1)
     )
+    if channels is not None:
+        query = query.where(deliveries.c.channel.in_(sorted(channels)))
+    if key is not None:
+        query = query.where(deliveries.c.key == key)
     change.nothing_to_do()
     row = change.connection.execute(query).one_or_none()
     if row is None:
@@ -113,10 +121,17 @@ def record_failed(
     _move(change.connection, claim.message.key, claim=None, claimed_until=None, **moved)
 
 
+def record_given_up(change: Change, claim: Claim, detail: str) -> None:
+    """It was not sent and is not tried again, as with a test."""
+    _record_outcome(change, claim.message.key, "failed", claim.attempts + 1, detail)
+    moved = {"state": "undeliverable", "attempts": claim.attempts + 1}
+    _move(change.connection, claim.message.key, claim=None, claimed_until=None, **moved)
+
+
 def record_undeliverable(change: Change, channels: Collection[str], reason: str) -> int:
     """Say of everything queued on these channels that it cannot be delivered, and why; how many."""
     change.nothing_to_do()
-    query = _joined().where(delivery_states.c.state == "queued", deliveries.c.channel.in_(sorted(channels)))
+    query = _joined().where(delivery_states.c.state.in_(TO_BE_SENT), deliveries.c.channel.in_(sorted(channels)))
     free = sa.or_(delivery_states.c.claimed_until.is_(None), delivery_states.c.claimed_until <= change.at)
     rows = change.connection.execute(query.where(free).order_by(deliveries.c.ledger_sequence)).all()
     for row in rows:
@@ -136,7 +151,9 @@ def revive(change: Change, channels: Collection[str]) -> int:
         change.connection.execute(sa.select(tickets.c.ticket).where(tickets.c.state != "resolved")).scalars()
     )
     newest = {
-        (row.channel, row.ticket or row.kind): row for row in rows if row.ticket is None or row.ticket in unresolved
+        (row.channel, row.ticket or row.kind): row
+        for row in rows
+        if row.ticket in unresolved or row.kind == "weekly_review"
     }
     for row in newest.values():
         _move(change.connection, row.key, state="queued", next_attempt=change.at)

@@ -78,7 +78,17 @@ class TicketsDoor:
         if not channels:
             return None
         with ledger.change(self._engine, self._anchor, at, actor) as change:
-            return deliveries.claim_one(change, channels, at + lease)
+            return deliveries.claim_one(change, at + lease, channels=channels)
+
+    def claim_message(self, key: str, lease: timedelta, *, actor: str, at: datetime) -> Claim | None:
+        """Take one message; None if somebody holds it or it is not to be sent."""
+        with ledger.change(self._engine, self._anchor, at, actor) as change:
+            return deliveries.claim_one(change, at + lease, key=key)
+
+    def record_given_up(self, claim: Claim, detail: str, *, actor: str, at: datetime) -> None:
+        """Record that a claimed message was not sent, and is not tried again."""
+        with ledger.change(self._engine, self._anchor, at, actor) as change:
+            deliveries.record_given_up(change, claim, detail)
 
     def record_sent(self, claim: Claim, detail: str, *, actor: str, at: datetime) -> None:
         """Record that a claimed message was sent."""
