@@ -133,11 +133,11 @@ def _draw(p: Floats, doubt: CalibrationDoubt, draws: int, rng: np.random.Generat
 def _grouped(p: Floats) -> tuple[Floats, Floats]:
     """Distinct scores, falling, and how many rows have each; at most MOST_GROUPS, neighbours merged at their mean."""
     rising, counts = np.unique(p, return_counts=True)
-    falling, rows = rising[::-1], counts[::-1].astype(np.float64)
+    falling, rows = rising[::-1], np.asarray(counts[::-1], dtype=np.float64)
     if len(falling) <= MOST_GROUPS:
         return falling, rows
     place = np.minimum(((np.cumsum(rows) - rows / 2.0) / rows.sum() * MOST_GROUPS).astype(np.int64), MOST_GROUPS - 1)
-    size = np.bincount(place, weights=rows, minlength=MOST_GROUPS)
-    mean = np.bincount(place, weights=rows * falling, minlength=MOST_GROUPS)
+    size = np.asarray(np.bincount(place, weights=rows, minlength=MOST_GROUPS), dtype=np.float64)
+    mean = np.asarray(np.bincount(place, weights=rows * falling, minlength=MOST_GROUPS), dtype=np.float64)
     there = size > 0
     return mean[there] / size[there], size[there]

@@ -54,7 +54,7 @@ def strength_of(effect: float, full: float, distance: float = math.inf) -> float
         return 0.0
     size = min(1.0, max(0.0, effect / full))
     certainty = min(1.0, max(0.0, (abs(distance) - CERTAIN_FROM) / (CERTAIN_AT - CERTAIN_FROM)))
-    return size * certainty
+    return float(size * certainty)
 
 
 def strongest(found: list[Evidence]) -> list[Evidence]:

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_platform.drift.root_cause.evidence import Evidence, strength_of
+from churn_platform.drift.root_cause.evidence import strength_of
 
 Floats = NDArray[np.float64]
 
-WINDOWS = (7, 14, 28, 56)
-"""Days of the windows that end on the day: a week, a fortnight, a billing cycle, two."""
+WINDOWS = (7, 14, 28, 56, 112)
+"""Days of the windows that end on the day: a week, a fortnight, a billing cycle, two, a season."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,7 @@ class Periods:
         places = (pd.to_datetime(days) - pd.Timestamp(self.first)).dt.days.to_numpy()
         inside = (places >= 0) & (places < self.days)
         amounts = values.to_numpy(dtype=np.float64)[inside]
-        out: Floats = np.bincount(places[inside], weights=amounts, minlength=self.days)
-        return out
+        return np.asarray(np.bincount(places[inside], weights=amounts, minlength=self.days), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

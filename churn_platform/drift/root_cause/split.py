@@ -131,7 +131,7 @@ def over_segments(of: str, attribute: str, before: SegmentMeans, now: SegmentMea
     return Split(of, attribute, before.mean, now.mean, _largest_first(parts))
 
 
-def segment_means(values: Sequence[str] | NDArray[np.str_], amounts: Floats) -> SegmentMeans:
+def segment_means(values: Sequence[str] | NDArray[Any], amounts: Floats) -> SegmentMeans:
     """Shares and means of `amounts` (rows,) by the rows' attribute values.
 
     Raises:

@@ -1,0 +1,98 @@
+"""Why did it move? The causes of a day, ranked, from what is recorded and landed.
+
+What belongs here: gathering evidence and the split of the shift, and handing both to the ranking. What does not: judging any of it
+(`drift/root_cause`), and deciding that something moved (the reports).
+
+It is asked on days with acting findings, or by a person for any day. Whatever cannot be read is noted in the ranking and never hides
+what can be: on the day of a broken file there are no new scores, and yet the file itself says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from churn_platform.adapters.platform import Platform
+from churn_platform.drift.root_cause.amounts import amount_evidence
+from churn_platform.drift.root_cause.customers import customer_evidence
+from churn_platform.drift.root_cause.declaration import declared_causes
+from churn_platform.drift.root_cause.evidence import Evidence, strongest
+from churn_platform.drift.root_cause.feeds import feed_evidence
+from churn_platform.drift.root_cause.ranking import CauseRanking, rank
+from churn_platform.drift.root_cause.service import service_evidence
+from churn_platform.drift.root_cause.signals import Periods
+
+if TYPE_CHECKING:
+    from churn_platform.drift.finding import Finding
+    from churn_platform.drift.root_cause.split import Split
+
+LONGEST_REFERENCE = timedelta(150)
+"""Days of the reference that are read: five billing cycles say what is usual, and more would only take longer."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The days that are taken as usual, and which champion they belong to (blank: none yet)."""
+
+    first: date
+    last: date
+    champion: str
+
+
+def rank_causes(platform: Platform, day: date, extra: Sequence[Evidence] = ()) -> CauseRanking:
+    """The causes of what moved up to `day`, the likeliest first; `unknown` where nothing explains it.
+
+    Args:
+        platform: the installation.
+        day: the day asked about; nothing known later is used.
+        extra: evidence that the caller has at hand already (a report that saw its estimates fail).
+
+    Raises:
+        WarehouseError: there is no warehouse to read.
+    """
+    from churn_platform.adapters.raw_signals import read_raw_signals
+
+    reference = reference_days(platform, day)
+    periods = Periods(reference.first, (reference.first, reference.last), day)
+    raw = read_raw_signals(platform.warehouse, reference.first, day)
+    found = [
+        *feed_evidence(raw, periods),
+        *amount_evidence(raw, periods),
+        *customer_evidence(raw, periods),
+        *service_evidence(raw, periods),
+        *extra,
+    ]
+    splits: dict[str, Split] = {}
+    notes: tuple[str, ...] = ()
+    if reference.champion:
+        from churn_platform.flows.monitoring.shift import scores_shift
+
+        moved = scores_shift(platform, reference.champion, day)
+        found += moved.evidence
+        splits, notes = dict(moved.splits), moved.notes
+    ranked = rank(declared_causes(), found)
+    return CauseRanking(day, periods.reference, ranked, tuple(strongest(found)), splits, notes)
+
+
+def reference_days(platform: Platform, day: date) -> Reference:
+    """The champion's training window, cut to its newest days; without a champion, the older half of what has landed."""
+    champion = platform.ops.champion(platform.policies.governance.model)
+    calendar = platform.calendar
+    if champion is None:
+        half = calendar.first_day + (day - calendar.first_day) / 2
+        return Reference(calendar.first_day, half, "")
+    as_of = platform.ops.model(champion.version).registration.as_of
+    last = min(as_of, day - timedelta(1))
+    first = max(calendar.first_day, last - LONGEST_REFERENCE + timedelta(1))
+    return Reference(first, last, champion.version)
+
+
+def with_causes(findings: Sequence[Finding], ranking: CauseRanking) -> tuple[Finding, ...]:
+    """The findings that act, each with the ranking's first causes among its evidence; the others as they are."""
+    told = ranking.summary()
+    return tuple(
+        replace(finding, evidence={**finding.evidence, "causes": told}) if finding.acts else finding
+        for finding in findings
+    )
