@@ -122,13 +122,7 @@ def read_landed(root: Path, days: Iterable[date]) -> dict[str, pd.DataFrame]:
     """
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in RAW_TABLES}
     for landed in landed_files(root, days):
-        content = landed.path.read_bytes()
-        try:
-            frame = _read_csv(content) if landed.path.suffix == ".csv" else _read_parquet(content)
-        except Exception as error:
-            raise LandingError(
-                f"{landed.path} cannot be read as {landed.path.suffix[1:]}: {error}. Land the file again."
-            ) from error
+        content, frame = _content(landed)
         reserved = set(ADDED_DTYPES) & set(frame.columns)
         if reserved:
             raise LandingError(
@@ -143,6 +137,21 @@ def read_landed(root: Path, days: Iterable[date]) -> dict[str, pd.DataFrame]:
             )
         )
     return {name: _together([frame for frame in frames if len(frame)]) for name, frames in parts.items()}
+
+
+def read_file(landed: LandedFile) -> pd.DataFrame:
+    """The rows of one landed file as they stand; LandingError where it cannot be read."""
+    return _content(landed)[1]
+
+
+def _content(landed: LandedFile) -> tuple[bytes, pd.DataFrame]:
+    content = landed.path.read_bytes()
+    try:
+        return content, _read_csv(content) if landed.path.suffix == ".csv" else _read_parquet(content)
+    except Exception as error:
+        raise LandingError(
+            f"{landed.path} cannot be read as {landed.path.suffix[1:]}: {error}. Land the file again."
+        ) from error
 
 
 def _read_csv(content: bytes) -> pd.DataFrame:

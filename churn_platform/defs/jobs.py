@@ -7,6 +7,7 @@ from churn_platform.defs.resources import PlatformResource
 INGESTION_AND_FEATURES = dg.AssetSelection.groups("ingestion", "features")
 TRAINING = dg.AssetSelection.groups("models", "release")
 SCORES = dg.AssetSelection.groups("scores")
+MONITORING = dg.AssetSelection.groups("monitoring")
 
 history_job = dg.define_asset_job(
     "history", INGESTION_AND_FEATURES, description="Ingest days and compute their features, without scoring."
@@ -18,14 +19,14 @@ training_job = dg.define_asset_job(
 )
 day_job = dg.define_asset_job(
     "day",
-    INGESTION_AND_FEATURES | SCORES,
-    description="A day from landing to published scores, with the present champion.",
+    INGESTION_AND_FEATURES | SCORES | MONITORING,
+    description="A day from landing to published scores and what was noticed, with the present champion.",
 )
 scoring_job = dg.define_asset_job("scoring", SCORES, description="Score days whose features are there.")
 everything_job = dg.define_asset_job(
     "everything",
-    INGESTION_AND_FEATURES | TRAINING | SCORES,
-    description="The whole graph over a range of days: ingest, features, train, release, score the live days.",
+    INGESTION_AND_FEATURES | TRAINING | SCORES | MONITORING,
+    description="The whole graph over a range of days: ingest, features, train, release, score and watch the live days.",
 )
 
 

@@ -36,6 +36,8 @@ STAGES = {
     "champion_comparison": "release",
     "champion": "release",
     "daily_scores": "score",
+    "schema_report": "monitor",
+    "drift_report": "monitor",
 }
 
 

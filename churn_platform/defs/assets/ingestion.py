@@ -17,6 +17,8 @@ from churn_platform.defs.resources import (
 GROUP = "ingestion"
 FRESH = dg.FreshnessPolicy.time_window(fail_window=installed_platform().policies.slo.data_freshness)
 QUARANTINE = dg.AssetKey(["raw", "quarantine"])
+#: the files are looked at before anything is built from them
+SCHEMA_REPORT = dg.AssetKey("schema_report")
 
 
 @dg.asset(
@@ -38,7 +40,7 @@ def landed_files(context: dg.AssetExecutionContext, platform: PlatformResource) 
         *(
             dg.AssetSpec(
                 ["raw", table.name],
-                deps=[landed_files],
+                deps=[landed_files, SCHEMA_REPORT],
                 group_name=GROUP,
                 description=table.about,
                 kinds={"duckdb"},
@@ -49,7 +51,7 @@ def landed_files(context: dg.AssetExecutionContext, platform: PlatformResource) 
         ),
         dg.AssetSpec(
             QUARANTINE,
-            deps=[landed_files],
+            deps=[landed_files, SCHEMA_REPORT],
             group_name=GROUP,
             kinds={"duckdb"},
             description="Rows that broke a contract: raw content, the rule, the file's digest. received = accepted + quarantined.",
