@@ -18,7 +18,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 POINTER = "pointer.json"
-ROW_GROUP = 1 << 16
-"""Rows of a row group: a group of scores with their reasons is some 40 MB while it is made. It is part of the bytes."""
+ROW_GROUP = 1 << 15
+"""Rows of a row group: a group of scores with their reasons is some 20 MB while it is made. It is part of the bytes."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,99}")
 
@@ -141,18 +141,21 @@ def read_contents(root: Path, snapshot: Snapshot) -> pd.DataFrame:
     """The frame that a pointer, present or past, points to; SnapshotError if it is missing or was changed."""
     import pyarrow.parquet as pq
 
-    path = _folder(root, snapshot.dataset, snapshot.partition) / f"{snapshot.digest}.parquet"
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise SnapshotError(f"{path} is missing: publish the partition again") from error
-    if hashlib.sha256(content).hexdigest() != snapshot.digest:
-        raise SnapshotError(f"{path} was changed or damaged after it was published: publish the partition again")
-    table = pq.read_table(io.BytesIO(content), use_threads=False)
+    path = _contents(root, snapshot)
+    table = pq.read_table(io.BytesIO(_verified_bytes(root, snapshot)), use_threads=False)
     if (table.num_rows, _fingerprint(table.schema)) != (snapshot.rows, snapshot.schema_fingerprint):
         raise SnapshotError(f"{path} has other rows or columns than its pointer says: publish the partition again")
     frame: pd.DataFrame = table.to_pandas(use_threads=False)
     return frame
+
+
+def read_blocks(root: Path, snapshot: Snapshot) -> Iterator[pd.DataFrame]:
+    """The same rows as `read_contents`, verified, a row group at a time: a large partition in little memory."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(io.BytesIO(_verified_bytes(root, snapshot))) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, use_threads=False).to_pandas(use_threads=False)
 
 
 def partitions(root: Path, dataset: str) -> tuple[str, ...]:
@@ -166,6 +169,11 @@ def latest(root: Path, dataset: str) -> Snapshot:
     if not names:
         raise NothingPublishedError(f"nothing of {dataset} has been published in {root}: run the day that publishes it")
     return _pointer(root, dataset, names[-1])
+
+
+def pointer_of(root: Path, dataset: str, partition: str) -> Snapshot:
+    """The present pointer of a partition, without its contents; NothingPublishedError if there is none."""
+    return _pointer(root, dataset, partition)
 
 
 def history(root: Path, dataset: str, partition: str) -> tuple[Snapshot, ...]:
@@ -246,6 +254,21 @@ def _settled(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
 
 def _fingerprint(schema: pa.Schema) -> str:
     return digest_of([[field.name, str(field.type)] for field in schema])
+
+
+def _contents(root: Path, snapshot: Snapshot) -> Path:
+    return _folder(root, snapshot.dataset, snapshot.partition) / f"{snapshot.digest}.parquet"
+
+
+def _verified_bytes(root: Path, snapshot: Snapshot) -> bytes:
+    path = _contents(root, snapshot)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise SnapshotError(f"{path} is missing: publish the partition again") from error
+    if hashlib.sha256(content).hexdigest() != snapshot.digest:
+        raise SnapshotError(f"{path} was changed or damaged after it was published: publish the partition again")
+    return content
 
 
 def _pointer(root: Path, dataset: str, partition: str) -> Snapshot:
