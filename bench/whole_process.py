@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -13,16 +14,17 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished command."""
+    """One finished command. Processor seconds are steadier than wall seconds where the machine is shared."""
 
     seconds: float
     peak_mb: float
     stdout: str
+    cpu_seconds: float
 
 
 def measured(command: Sequence[str | Path], environment: Mapping[str, str], limit_seconds: float = 900) -> Measured:
     """Run `command` to its end; raises if it fails. Peak memory is summed over the process and its children, sampled each 50 ms."""
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), _children_cpu()
     process = subprocess.Popen(
         [str(part) for part in command],
         env={**os.environ, **environment},
@@ -47,7 +49,12 @@ def measured(command: Sequence[str | Path], environment: Mapping[str, str], limi
         watcher.join()
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}: {stderr[-2000:]}")
-    return Measured(time.perf_counter() - began, peak[0], stdout)
+    return Measured(time.perf_counter() - began, peak[0], stdout, _children_cpu() - spent)
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _resident_mb(session: int) -> float:

@@ -7,12 +7,15 @@ must meet. What does not: computing features or contributions, and publishing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.api.extensions import ExtensionArray
 
 from churn_platform.contracts.predictions import BANDS, SCORE_COLUMNS
@@ -20,6 +23,8 @@ from churn_platform.contracts.predictions import BANDS, SCORE_COLUMNS
 if TYPE_CHECKING:
     from churn_platform.policies import ScoringPolicy
 
+FINGERPRINT_DIGITS = 16
+HEX_OF_BYTE = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype="uint16")
 NOBODY = "there are no customers to score: zero rows is an error, not a quiet day; look at the day's ingestion"
 
 
@@ -57,9 +62,10 @@ def feature_fingerprints(rows: pd.DataFrame, feature_set: str, names: Sequence[s
     for name in names:
         # multiply, then add: the columns' order counts (FNV's 64-bit prime)
         total = total * np.uint64(1_099_511_628_211) + _value_hashes(rows[name])
-    digits = pd.util.hash_array(total).astype(">u8").tobytes().hex()
-    texts = [digits[start : start + 16] for start in range(0, len(digits), 16)]
-    return pd.Series(texts, index=rows.index, dtype="str")
+    digits = HEX_OF_BYTE[pd.util.hash_array(total).astype(">u8").view("uint8")]
+    ends = np.arange(len(rows) + 1, dtype="int64") * FINGERPRINT_DIGITS
+    texts = pa.LargeStringArray.from_buffers(len(rows), pa.py_buffer(ends), pa.py_buffer(digits))
+    return pd.Series(pd.array(texts, dtype="str"), index=rows.index)
 
 
 def _value_hashes(values: pd.Series) -> np.ndarray:
@@ -69,13 +75,20 @@ def _value_hashes(values: pd.Series) -> np.ndarray:
         numbers = values.astype("float64").to_numpy() + 0.0  # -0.0 is 0.0
         hashes = pd.util.hash_array(numbers)
     elif isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):  # each distinct value is hashed once
-        codes, distinct = pd.factorize(values)
+        codes, distinct = _coded(values)
         of_distinct = [_object_hash(value) for value in np.asarray(distinct, dtype="object")]
         hashes = np.array([*of_distinct, 0], dtype="uint64")[codes]  # the code of a missing value is -1: the last
     else:
         texts = values.astype("object").where(~values.isna(), "").to_numpy()
         hashes = np.array([_object_hash(value) for value in texts], dtype="uint64")
     return np.where(gone, np.uint64(0), hashes)
+
+
+def _coded(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Each value's place among the distinct ones, −1 where it is missing, and the distinct ones."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.cat.codes.to_numpy(), values.cat.categories
+    return pd.factorize(values)
 
 
 def _object_hash(value: object) -> int:
@@ -123,14 +136,29 @@ def day_order(rows: pd.DataFrame) -> np.ndarray:
     """
     if len(rows) == 0:
         raise ScoringError(NOBODY)
-    keys = pd.DataFrame(
-        {"customer_id": rows["customer_id"].astype("str"), "observation_date": pd.to_datetime(rows["observation_date"])}
-    ).reset_index(drop=True)
-    ids = keys["customer_id"]
-    if keys["observation_date"].nunique(dropna=False) == 1 and ids.is_monotonic_increasing and ids.is_unique:
+    keys = rows[["customer_id", "observation_date"]].reset_index(drop=True)
+    keys["customer_id"] = keys["customer_id"].astype("str")
+    keys["observation_date"] = pd.to_datetime(keys["observation_date"])
+    days = keys["observation_date"].to_numpy()
+    if not pd.isna(days[0]) and bool((days == days[0]).all()) and _ascending(keys["customer_id"]):
         return np.arange(len(rows))
     _refuse_customers_twice(keys)
     return keys.sort_values(["observation_date", "customer_id"], kind="stable").index.to_numpy()
+
+
+def _ascending(texts: pd.Series) -> bool:
+    """Whether each text is above the one before it, so that none stands twice; False where one is missing."""
+    column = pa.array(texts)
+    return column.null_count == 0 and bool(pc.all(pc.less(column[:-1], column[1:])).as_py() is not False)
+
+
+def checked_places(rows: int, at_most: int) -> np.ndarray:
+    """Which of a day's rows have their margin compared with the booster's own: all up to `at_most`, then evenly spaced ones.
+
+    >>> checked_places(3, 8).tolist(), checked_places(10, 4).tolist()
+    ([0, 1, 2], [0, 3, 6, 9])
+    """
+    return np.arange(0, rows, max(1, -(-rows // at_most)))
 
 
 def score_rows(
@@ -204,7 +232,7 @@ def score_block(
     band = _band_places(probability, policy)
 
     def same(text: str) -> ExtensionArray:
-        return pd.array([text], dtype="str").take(np.zeros(len(rows), dtype="intp"))
+        return _repeated(text, len(rows))
 
     scores = pd.DataFrame(
         {
@@ -229,12 +257,42 @@ def score_block(
     return scores
 
 
+@lru_cache(maxsize=16)  # the same five columns in each full block of a day
+def _repeated(text: str, count: int) -> ExtensionArray:
+    repeated: ExtensionArray = pd.array(pa.repeat(pa.scalar(text, pa.large_string()), count), dtype="str")
+    return repeated
+
+
 def hold_to_contract(scores: pd.DataFrame) -> None:
     """Raise ScoringError unless every row has a probability inside (0, 1), a base, reasons and a decision, and no customer stands
     twice a day.
     """
     _hold_rows_to_contract(scores)
     _refuse_customers_twice(scores)
+
+
+def hold_blocks_to_contract(blocks: Iterable[pd.DataFrame], rows: int) -> None:
+    """Hold a day's scores to their contract block by block, in published order: the same as `hold_to_contract` of them together,
+    in the memory of one block.
+
+    Raises:
+        ScoringError: a row breaks the contract, a customer stands twice or out of order, or there are not `rows` of them.
+    """
+    last = None
+    seen = 0
+    for block in blocks:
+        _hold_rows_to_contract(block)
+        first = tuple(block[["observation_date", "customer_id"]].iloc[0])
+        ordered = block["observation_date"].nunique() > 1 or _ascending(block["customer_id"])
+        if not ordered or (last is not None and not last < first):
+            _refuse_customers_twice(block)
+            raise ScoringError(
+                f"the scores are not in the order of their customers, near {first[1]}: publish the day again"
+            )
+        last = tuple(block[["observation_date", "customer_id"]].iloc[-1])
+        seen += len(block)
+    if seen != rows:
+        raise ScoringError(f"{seen} scores are published where the pointer says {rows}: publish the day again")
 
 
 def _hold_rows_to_contract(scores: pd.DataFrame) -> None:

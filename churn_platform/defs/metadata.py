@@ -303,18 +303,17 @@ def score_metadata(platform: Platform, done: scoring.ScoredDays) -> Metadata:
     """How many customers, in which bands, and the ten most at risk with their reasons."""
     from churn_platform.flows.scoring import most_at_risk
 
-    scores = done.frame()
-    banded = scores["band"].value_counts()
-    riskiest = [{**row, "reasons": "; ".join(map(str, row["reasons"]))} for row in most_at_risk(scores)]  # type: ignore[call-overload]
+    riskiest = [{**row, "reasons": "; ".join(map(str, row["reasons"]))} for row in most_at_risk(done.riskiest)]  # type: ignore[call-overload]
     return {
         **source_metadata(platform),
-        "dagster/row_count": len(scores),
-        "customers": len(scores),
+        "dagster/row_count": done.rows,
+        "customers": done.rows,
+        "margins_checked": done.checked,
         "days": len(done.scored),
         "days_passed_over": len(done.passed_over),
         "model_version": done.version,
-        "mean_probability": float(scores["probability"].mean()),
-        **{f"band_{name}": int(banded.get(name, 0)) for name in ("high", "medium", "low")},
+        "mean_probability": done.probability,
+        **{f"band_{name}": done.banded[name] for name in ("high", "medium", "low")},
         "most_at_risk": table(riskiest),
         "published": dg.MetadataValue.path(str(platform.settings.published / "daily_scores")),
     }

@@ -72,6 +72,8 @@ class Contributions:
                 f"a calibration needs a finite slope above 0 and a finite intercept, got {slope} and {intercept}: "
                 "recalibrate the model"
             )
+        if (slope, intercept) == (1.0, 0.0):
+            return self
         return Contributions(
             self.features, self.values * slope, self.base * slope + intercept, self.margin * slope + intercept
         )

@@ -8,12 +8,52 @@ The loops release the interpreter's lock and share nothing. `reasons.rank` and P
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from churn_platform.explanation.pattern_tables.kernels import _compiled
 
+PADDING = 16
+"""Bytes that texts and output have beyond their end: they are copied sixteen at a time, and the last copy runs over."""
 SPLITTER = 134_217_729.0  # 2**27 + 1: halves a float64 into two that multiply without error (Dekker 1971)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy_sixteen(typing_context: Any, target: Any, at: Any, source: Any, start: Any) -> Any:
+    """Copy `source[start : start + 16]` to `target[at : at + 16]`, both uint8, as one unaligned load and store.
+
+    A loop over bytes cannot know that the arrays do not overlap, and runs at 1 GB/s where this does 8 (measured).
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = ir.VectorType(ir.IntType(8), PADDING).as_pointer()
+        places = []
+        for kind, array, place in ((0, 0, 1), (2, 2, 3)):
+            data = context.make_array(signature.args[kind])(context, builder, arguments[array]).data
+            places.append(builder.bitcast(builder.gep(data, [arguments[place]]), vector))
+        builder.store(builder.load(places[1], align=1), places[0], align=1)
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, source, types.int64), code
+
+
+@_compiled
+def largest(amounts: NDArray[np.float64]) -> float:
+    """The largest absolute amount of (rows, features); NaN if any is NaN."""
+    most = 0.0
+    for row in range(amounts.shape[0]):
+        for j in range(amounts.shape[1]):
+            amount = abs(amounts[row, j])
+            if not amount <= most:
+                if np.isnan(amount):
+                    return float(amount)
+                most = amount
+    return most
 
 
 @_compiled
@@ -49,6 +89,29 @@ def pick_rows(amounts: NDArray[np.float64], chosen: NDArray[np.int16]) -> None:
         for slot in range(leaving, k):
             behind = found - 1 - (slot - leaving)
             chosen[row, slot] = staying[behind] if behind >= 0 else -1
+
+
+@_compiled
+def place_rows(
+    amounts: NDArray[np.float64],
+    chosen: NDArray[np.int16],
+    codes: NDArray[np.int32],
+    first: NDArray[np.int64],
+    fragments: NDArray[np.int64],
+    used: NDArray[np.bool_],
+) -> None:
+    """Write each reason's text into `fragments` (rows, k): `first[feature] + 2 * code`, and 1 more towards leaving; mark it in `used`.
+
+    `codes` (features, rows) numbers each feature's distinct values.
+    """
+    for row in range(chosen.shape[0]):
+        for slot in range(chosen.shape[1]):
+            j = chosen[row, slot]
+            if j < 0:
+                continue
+            text = first[j] + 2 * codes[j, row] + (1 if amounts[row, j] > 0 else 0)
+            fragments[row, slot] = text
+            used[text] = True
 
 
 @_compiled
@@ -129,7 +192,10 @@ def write_rows(
     ends: NDArray[np.int64],
     out: NDArray[np.uint8],
 ) -> bool:
-    """Write the JSON of all rows into `out`; whether each row ended where `measure_rows` said."""
+    """Write the JSON of all rows into `out`; whether each row ended where `measure_rows` said.
+
+    `before_bytes`, `after_bytes` and `out` are `PADDING` bytes longer than what they hold.
+    """
     unit = np.int64(10) ** decimals
     fits = True
     for row in range(chosen.shape[0]):
@@ -147,8 +213,8 @@ def write_rows(
             told += 1
             text = fragments[row, slot]
             length = before[text + 1] - before[text]
-            for i in range(length):
-                out[at + i] = before_bytes[before[text] + i]
+            for i in range(0, length, PADDING):
+                copy_sixteen(out, at + i, before_bytes, before[text] + i)
             at += length
             if amounts[row, chosen[row, slot]] < 0:
                 out[at] = 45  # -
@@ -170,8 +236,8 @@ def write_rows(
                 part //= 10
             at += decimals + 1
             length = after[text + 1] - after[text]
-            for i in range(length):
-                out[at + i] = after_bytes[after[text] + i]
+            for i in range(0, length, PADDING):
+                copy_sixteen(out, at + i, after_bytes, after[text] + i)
             at += length
         out[at] = 93  # ]
         fits = fits and at + 1 == ends[row + 1]

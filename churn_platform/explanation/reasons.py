@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 LARGEST_TOLD = 1e6  # log-odds: far beyond any model, and such that its millionths are whole numbers in float64
 
+NO_ORDER = "a contribution is NaN or infinite, so there is no order: see check_sum for the row"
+
 Direction = Literal["leaving", "staying"]
 
 
@@ -124,54 +126,69 @@ def reasons_column(
 
     if not 1 <= decimals <= 9:
         raise ExplanationError(f"contributions are told with 1 to 9 decimals, not {decimals}")
+    _require_reasons(k)
     amounts = np.ascontiguousarray(contributions.values)
-    _require_order(amounts, k)
-    if np.abs(amounts).max(initial=0.0) > LARGEST_TOLD:
+    most = reason_bytes.largest(amounts)
+    if not np.isfinite(most):
+        raise ExplanationError(NO_ORDER)
+    if most > LARGEST_TOLD:
         raise ExplanationError(f"a contribution is beyond ±{LARGEST_TOLD:,.0f} log-odds: the model is broken")
     features = _features(contributions, values, feature_set)
     rows = len(amounts)
     chosen = np.empty((rows, min(k, len(features))), dtype=np.int16)
     reason_bytes.pick_rows(amounts, chosen)
-    leaving = np.take_along_axis(amounts, np.maximum(chosen, 0), axis=1) > 0
-    fragments = np.zeros(chosen.shape, dtype=np.int64)
-    texts: list[tuple[bytes, bytes]] = []
+    codes = np.empty((len(features), rows), dtype=np.int32)
+    distinct = []
     for j, feature in enumerate(features):
-        of_feature = chosen == j
-        if not of_feature.any():
-            continue
-        codes, distinct = pd.factorize(values[feature.name], use_na_sentinel=False)
-        cells = distinct.to_numpy(dtype=object) if hasattr(distinct, "to_numpy") else np.asarray(distinct, dtype=object)
-        row, slot = np.nonzero(of_feature)
-        wanted = codes[row] * 2 + leaving[row, slot]
-        used = np.flatnonzero(np.bincount(wanted, minlength=2 * len(cells)))
-        place = np.zeros(2 * len(cells), dtype=np.int64)
-        place[used] = len(texts) + np.arange(len(used))
-        fragments[row, slot] = place[wanted]
-        texts += [_encoded(feature, cells[one // 2], bool(one % 2)) for one in used]
-    before, before_bytes = _joined([text[0] for text in texts])
-    after, after_bytes = _joined([text[1] for text in texts])
+        codes[j], cells = pd.factorize(values[feature.name], use_na_sentinel=False)
+        distinct.append(cells)
+    first = np.zeros(len(features) + 1, dtype=np.int64)
+    np.cumsum([2 * len(cells) for cells in distinct], out=first[1:])
+    fragments = np.zeros(chosen.shape, dtype=np.int64)
+    used = np.zeros(first[-1], dtype=np.bool_)
+    reason_bytes.place_rows(amounts, chosen, codes, first, fragments, used)
+    texts: list[tuple[int, bytes, bytes]] = []
+    for j, feature in enumerate(features):
+        wanted = np.flatnonzero(used[first[j] : first[j + 1]])
+        worded = np.asarray(distinct[j], dtype=object)[wanted // 2]
+        for place, cell in zip(wanted.tolist(), worded, strict=True):
+            texts.append((int(first[j]) + place, *_encoded(feature, cell, bool(place % 2))))
+    places = [place for place, _, _ in texts]
+    before, before_bytes = _joined(places, [text for _, text, _ in texts], len(used))
+    after, after_bytes = _joined(places, [text for _, _, text in texts], len(used))
     numbers = np.zeros(chosen.shape, dtype=np.int64)
     ends = np.empty(rows + 1, dtype=np.int64)
     reason_bytes.measure_rows(amounts, chosen, fragments, before, after, decimals, numbers, ends)
-    out = np.empty(ends[-1], dtype=np.uint8)
+    # Arrow keeps freed memory for the next block, where numpy gives it back and fetches cleared pages again: half the time (measured)
+    buffer = pa.allocate_buffer(int(ends[-1]) + reason_bytes.PADDING)
+    out = np.frombuffer(buffer, dtype=np.uint8)
     parts = (before, before_bytes, after, after_bytes)
     if not reason_bytes.write_rows(amounts, chosen, fragments, *parts, decimals, numbers, ends, out):
         raise AssertionError("a row of reasons did not end where it was measured to end")
-    return pa.LargeStringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(out))
+    return pa.LargeStringArray.from_buffers(rows, pa.py_buffer(ends), buffer.slice(0, int(ends[-1])))
 
 
-def _joined(texts: list[bytes]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Where each text starts (texts + 1,), and all of them behind each other."""
-    starts = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum([len(text) for text in texts], out=starts[1:])
-    return starts, np.frombuffer(b"".join(texts), dtype=np.uint8)
+def _joined(places: list[int], texts: list[bytes], count: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Where the text of each of `count` places starts (count + 1,), and all of them behind each other; a place without a text has
+    an empty one."""
+    from churn_platform.explanation.reason_bytes import PADDING
+
+    lengths = np.zeros(count, dtype=np.int64)
+    lengths[places] = [len(text) for text in texts]
+    starts = np.zeros(count + 1, dtype=np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts, np.frombuffer(b"".join([*texts, bytes(PADDING)]), dtype=np.uint8)
 
 
 def _require_order(contributions: NDArray[np.floating], k: int) -> None:
+    _require_reasons(k)
+    if not np.isfinite(contributions).all():
+        raise ExplanationError(NO_ORDER)
+
+
+def _require_reasons(k: int) -> None:
     if k < 1:
         raise ExplanationError(f"k = {k} asks for no reasons: set the policy's number of reasons to at least 1")
-    if not np.isfinite(contributions).all():
-        raise ExplanationError("a contribution is NaN or infinite, so there is no order: see check_sum for the row")
 
 
 @lru_cache(maxsize=1 << 16)  # a day's blocks share most values; some 20 MB

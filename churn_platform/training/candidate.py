@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from churn_platform.contracts.features import Feature
 from churn_platform.drift.reference import Reference, reference_baseline
 from churn_platform.governance.canonical import canonical_json
+from churn_platform.training.boosting import raw_margins
 from churn_platform.training.fit import fit
+from churn_platform.training.matrix import design_matrix
 from churn_platform.training.model import TrainedModel
 from churn_platform.training.split import TemporalSplit, temporal_split
 from churn_platform.training.tuning import Clock, OnTrial, tune
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from churn_platform.explanation.contributions import Contributions
     from churn_platform.explanation.explainer import Explainer
+    from churn_platform.explanation.pattern_tables import PatternTables
     from churn_platform.policies import Policies
     from churn_platform.training.examples import TrainingExamples
 
@@ -133,20 +136,46 @@ class ModelPackage:
     tables: bytes | None
 
     @cached_property
-    def explainer(self) -> Explainer:
-        """Exact contributions from the package's own pattern tables, without them by `pred_contribs`; the reason says so.
+    def pattern_tables(self) -> PatternTables | None:
+        """The package's own pattern tables, None where it has none.
 
         Raises:
             ExplanationError: the tables are of another model than the booster beside them.
         """
-        from churn_platform.explanation.explainer import Explainer
         from churn_platform.explanation.pattern_tables import PatternTables
         from churn_platform.explanation.pattern_tables.tables import booster_digest
 
         if self.tables is None:
-            return Explainer(self.model.booster, None, f"the package has no {TABLES_FILE}")
-        tables = PatternTables.from_bytes(self.tables, booster_digest(self.model.booster_json))
-        return Explainer(self.model.booster, tables)
+            return None
+        return PatternTables.from_bytes(self.tables, booster_digest(self.model.booster_json))
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Exact contributions from the package's own pattern tables, without them by `pred_contribs`; the reason says so."""
+        from churn_platform.explanation.explainer import Explainer
+
+        reason = f"the package has no {TABLES_FILE}" if self.pattern_tables is None else ""
+        return Explainer(self.model.booster, self.pattern_tables, reason)
+
+    def contributions(self, values: NDArray[np.float32], threads: int | None = None) -> Contributions:
+        """Contributions of rows in model order on the calibrated margin, which is their own sum: XGBoost is not asked.
+
+        The tables were compared with the booster when they were built, and are bound to it by digest; who publishes such margins
+        compares a sample with `margin`. Without tables this is `pred_contribs`, with the booster's own margin.
+        """
+        from churn_platform.explanation.contributions import Contributions
+
+        calibration = self.model.calibration
+        if self.pattern_tables is None:
+            found = self.explainer.explain(values)
+        else:
+            amounts = self.pattern_tables.contributions(values, threads)
+            found = Contributions(self.model.feature_names, amounts[:, :-1], amounts[:, -1], amounts.sum(axis=1))
+        return found.calibrated(calibration.slope, calibration.intercept)
+
+    def margin(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The booster's own margin of rows in model order, calibrated, (rows,)."""
+        return self.model.calibration.margin(raw_margins(self.model.booster, design_matrix(values, self.features)))
 
     def explain(self, rows: pd.DataFrame) -> Contributions:
         """Contributions of `rows` on the calibrated margin, of which the probability is the logistic."""

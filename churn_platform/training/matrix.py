@@ -56,7 +56,8 @@ def feature_values(frame: pd.DataFrame, features: Sequence[Feature], table: str 
     for position, feature in enumerate(features):
         if feature.is_categorical:
             codes = _codes(frame[feature.name], feature, table)
-            values[:, position] = np.where(codes < 0, np.nan, codes)
+            values[:, position] = codes
+            values[codes < 0, position] = np.nan
         else:
             values[:, position] = _numbers(frame[feature.name], table)
     return values
@@ -97,9 +98,15 @@ def _require_columns(frame: pd.DataFrame, features: Sequence[Feature], table: st
 
 
 def _codes(column: pd.Series[Any], feature: Feature, table: str) -> NDArray[np.int64]:
-    """Each value's place in the contract's domain; −1 for missing."""
-    codes = pd.Index(feature.domain, dtype=object).get_indexer(pd.Index(column.astype(object)))
-    unseen = (codes < 0) & column.notna().to_numpy()
+    """Each value's place in the contract's domain; −1 for missing. Of coded texts only the distinct ones are looked up."""
+    domain = pd.Index(feature.domain, dtype=object)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        of_category = domain.get_indexer(pd.Index(column.cat.categories, dtype=object))
+        codes = np.append(of_category, -1)[column.cat.codes.to_numpy()]  # the code of a missing value is -1: the last
+    else:
+        codes = domain.get_indexer(pd.Index(column.astype(object)))
+    strange = codes < 0
+    unseen = strange & column.notna().to_numpy() if strange.any() else strange
     if unseen.any():
         values = sorted({repr(value) for value in column[unseen]})
         shown = ", ".join(values[:5]) + (" …" if len(values) > 5 else "")
@@ -113,6 +120,8 @@ def _codes(column: pd.Series[Any], feature: Feature, table: str) -> NDArray[np.i
 
 def _numbers(column: pd.Series[Any], table: str) -> NDArray[np.float64]:
     """The column as float64 with NaN for missing; text and true/false are refused rather than parsed."""
+    if column.dtype in (np.dtype("float64"), np.dtype("float32"), np.dtype("int64"), np.dtype("int32")):
+        return _refuse_infinite(column.to_numpy(dtype=np.float64), column, table)
     present = column.notna().to_numpy()
     if not present.any():
         return np.full(len(column), np.nan)
@@ -126,6 +135,10 @@ def _numbers(column: pd.Series[Any], table: str) -> NDArray[np.float64]:
         )
     values = np.full(len(column), np.nan)
     values[present] = column[present].to_numpy(dtype=np.float64)
+    return _refuse_infinite(values, column, table)
+
+
+def _refuse_infinite(values: NDArray[np.float64], column: pd.Series[Any], table: str) -> NDArray[np.float64]:
     infinite = np.isinf(values) | (np.abs(values) > np.finfo(np.float32).max)
     if infinite.any():
         raise FeatureValueError(
