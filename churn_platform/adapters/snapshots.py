@@ -198,7 +198,7 @@ def _parquet(dataset: str, blocks: Iterable[pd.DataFrame]) -> tuple[bytes, str, 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    buffer = io.BytesIO()
+    sink = pa.BufferOutputStream()
     writer: pq.ParquetWriter | None = None
     waiting: list[pa.Table] = []
     rows = columns = 0
@@ -209,7 +209,7 @@ def _parquet(dataset: str, blocks: Iterable[pd.DataFrame]) -> tuple[bytes, str, 
                 continue
             table = _table(dataset, frame)
             if writer is None:
-                writer = pq.ParquetWriter(buffer, table.schema, compression="zstd", compression_level=3)
+                writer = pq.ParquetWriter(sink, table.schema, compression="zstd", compression_level=1)
             elif not table.schema.equals(writer.schema, check_metadata=True):
                 raise SnapshotError(f"{dataset}: a block after row {rows:,} has other columns than the first")
             rows += len(frame)
@@ -228,7 +228,8 @@ def _parquet(dataset: str, blocks: Iterable[pd.DataFrame]) -> tuple[bytes, str, 
     if rows == 0:
         raise SnapshotError(f"{dataset}: a snapshot of {rows} rows and {columns} columns was refused")
     # The schema as a reader finds it: Parquet keeps a category's values as plain strings whatever pandas had.
-    return buffer.getvalue(), _fingerprint(pq.read_schema(buffer)), rows
+    content = sink.getvalue()
+    return content.to_pybytes(), _fingerprint(pq.read_schema(pa.BufferReader(content))), rows
 
 
 def _table(dataset: str, frame: pd.DataFrame) -> pa.Table:

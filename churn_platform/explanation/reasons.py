@@ -200,6 +200,11 @@ def _encoded(feature: Feature, value: Hashable, towards_leaving: bool) -> tuple[
     return before.encode(), f', "text": {text}}}'.encode()
 
 
+def told(feature: Feature, value: Hashable, towards_leaving: bool) -> tuple[str | float | None, str]:
+    """One reason's value as JSON holds it, and its words; what a request is answered with."""
+    return _plain(feature, value), reason_text(feature, value, towards_leaving)
+
+
 def _plain(feature: Feature, value: object) -> str | float | None:
     """A cell as JSON can hold it: text, a number (whole ones without a point), or null for a missing one."""
     if is_missing(value):

@@ -211,11 +211,15 @@ class PackedModel:
     facts: Facts
 
 
-def pack_model(platform: Platform, before: Mapping[str, Any]) -> PackedModel:
-    """Assemble and sign the model package: candidate, evaluation, importance, feature SQL, provenance."""
+def pack_model(platform: Platform, before: Mapping[str, Any], say: Callable[[str], None] | None = None) -> PackedModel:
+    """Assemble and sign the model package: candidate, evaluation, importance, feature SQL, provenance.
+
+    `say` is told how far the pattern tables are.
+    """
     from churn_platform.adapters.code import code_digest, library_versions
     from churn_platform.adapters.dbt import compiled_sql
     from churn_platform.adapters.packages import read_package, write_package
+    from churn_platform.explanation.progress import quarters_told
     from churn_platform.training.candidate import package_files
 
     settings, folder = platform.settings, judgement_folder(platform, before)
@@ -237,6 +241,7 @@ def pack_model(platform: Platform, before: Mapping[str, Any]) -> PackedModel:
         importance=json.loads((folder / "importance.json").read_text()),
         feature_sql=compiled_sql(settings, FEATURE_SETS[before["feature_set"]].table),
         provenance=provenance,
+        progress=None if say is None else quarters_told(say, "pattern tables", "trees"),
     )
     digest = write_package(settings.packages, files, platform.signer)
     sizes = {name: len(content) for name, content in sorted(files.items())}

@@ -7,7 +7,7 @@ Here: the recipe from examples to candidate, and the candidate's files. Not here
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from churn_platform.training.boosting import raw_margins
 from churn_platform.training.fit import fit
 from churn_platform.training.matrix import design_matrix
 from churn_platform.training.model import TrainedModel
+from churn_platform.training.recency import Weighting, choose_weighting
 from churn_platform.training.split import TemporalSplit, temporal_split
 from churn_platform.training.tuning import Clock, OnTrial, tune
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from churn_platform.explanation.contributions import Contributions
     from churn_platform.explanation.explainer import Explainer
     from churn_platform.explanation.pattern_tables import PatternTables
+    from churn_platform.explanation.pattern_tables.tables import Progress
     from churn_platform.policies import Policies
     from churn_platform.training.examples import TrainingExamples
 
@@ -67,8 +69,10 @@ def train_candidate(
         TrainingDataError: too few rows or days, or one outcome only, on a side of the split.
     """
     split = temporal_split(examples, policies.training)
-    tuning = tune(split.train, policies.training, clock, on_trial)
-    model = fit(split.train, tuning, policies.training)
+    weighting = choose_weighting(split.train, policies.training)
+    split = _kept(split, weighting)
+    tuning = tune(split.train, policies.training, clock, on_trial, weighting)
+    model = fit(split.train, tuning, policies.training, weighting)
     scores = model.calibration.probability(tuning.margins)
     reference = reference_baseline(
         split.train.frame,
@@ -78,6 +82,15 @@ def train_candidate(
         split.train_to.isoformat(),
     )
     return Candidate(model, split, reference, tuning.cut, scores)
+
+
+def _kept(split: TemporalSplit, weighting: Weighting) -> TemporalSplit:
+    """The split with the training rows that the weighting learns from: whole days, the newest ones."""
+    kept = weighting.keeps(split.train)
+    if kept.all():
+        return split
+    train = split.train.take(kept)
+    return replace(split, train=train, train_from=train.frame["observation_date"].min().date())
 
 
 def candidate_files(candidate: Candidate, policies: Policies) -> dict[str, bytes]:
@@ -107,15 +120,17 @@ def package_files(
     importance: list[dict[str, Any]],
     feature_sql: str,
     provenance: Mapping[str, Any],
+    progress: Progress | None = None,
 ) -> dict[str, bytes]:
     """The whole model package: the candidate's files with its evaluation, explanations, feature SQL and provenance.
 
     Nothing in it holds a time of day, a duration or a path, so the same inputs give the same package digest. The pattern tables of
     the explanations are made here, once per model; a model that has none (too large) is explained by `pred_contribs`.
+    `progress(done, total)` is called after each tree whose tables are built.
     """
     from churn_platform.explanation.explainer import Explainer
 
-    tables = Explainer.for_booster(TrainedModel.from_files(candidate).booster).tables
+    tables = Explainer.for_booster(TrainedModel.from_files(candidate).booster, progress).tables
     return {
         **candidate,
         **({TABLES_FILE: tables.to_bytes()} if tables is not None else {}),

@@ -130,7 +130,7 @@ def model_package(context: dg.AssetExecutionContext, platform: PlatformResource)
 
     installed = platform.open()
     handoffs = installed.handoffs(context.run_id)
-    packed = pack_model(installed, handoffs.take("explanations"))
+    packed = pack_model(installed, handoffs.take("explanations"), context.log.info)
     handoffs.give("model_package", packed.facts)
     return dg.MaterializeResult(metadata=told.package_metadata(packed), data_version=dg.DataVersion(packed.digest))
 

@@ -18,6 +18,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from churn_platform.explanation.pattern_tables.folding import Folded
 from churn_platform.explanation.pattern_tables.layout import Layout
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
@@ -57,10 +58,29 @@ def column_value(x: np.float32, column: int, layout: Layout) -> tuple[np.float32
 
 
 @_compiled
+def folded_amount(x: np.float32, feature: int, folded: Folded) -> Any:
+    """What the tables of this feature alone add for a value."""
+    low = folded.start[feature]
+    end = folded.start[feature + 1]
+    first = low + 2 * feature
+    if np.isnan(x):
+        return folded.amounts[end + 2 * feature + 1]
+    begin = low
+    while low < end:
+        middle = (low + end) >> 1
+        if x >= folded.steps[middle]:
+            low = middle + 1
+        else:
+            end = middle
+    return folded.amounts[first + low - begin]
+
+
+@_compiled
 def explain_rows(
-    X: NDArray[np.float32], out: NDArray[np.float64], begin: int, end: int, layout: Layout
+    X: NDArray[np.float32], out: NDArray[np.float64], begin: int, end: int, layout: Layout, folded: Folded
 ) -> tuple[int, int, int]:
-    """Write the contributions of rows `begin` … `end` − 1 of X (rows, features) into out (rows, features).
+    """Write the contributions of rows `begin` … `end` − 1 of X (rows, features) into out (rows, features): those of the tables of
+    `layout`, and the step functions of single features.
 
     Returns (FINE, 0, 0), or what is wrong with the first value found wrong, its row, its column; `out` is then not
     full.
@@ -102,12 +122,15 @@ def explain_rows(
                         sums[feature, row] = 0
         for row in range(rows):
             for feature in range(features):
-                out[first + row, feature] = totals[feature, row]
+                alone = folded_amount(X[first + row, feature], feature, folded)
+                out[first + row, feature] = totals[feature, row] + alone
     return FINE, 0, 0
 
 
 @_compiled
-def explain_row(X: NDArray[np.float32], out: NDArray[np.float64], row: int, layout: Layout) -> tuple[int, int, int]:
+def explain_row(
+    X: NDArray[np.float32], out: NDArray[np.float64], row: int, layout: Layout, folded: Folded
+) -> tuple[int, int, int]:
     """The same for one row, without the block's buffers; bit for bit what `explain_rows` gives."""
     columns = len(layout.column_feature)
     features = out.shape[1]
@@ -131,4 +154,6 @@ def explain_row(X: NDArray[np.float32], out: NDArray[np.float64], row: int, layo
             for feature in range(features):
                 out[row, feature] += sums[feature]
                 sums[feature] = 0
+    for feature in range(features):
+        out[row, feature] += folded_amount(X[row, feature], feature, folded)
     return FINE, 0, 0

@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from churn_platform.explanation.errors import ExplanationError, TablesFileError,
 from churn_platform.explanation.pattern_tables import storage
 from churn_platform.explanation.pattern_tables.build import build_table
 from churn_platform.explanation.pattern_tables.ensemble import Ensemble, parse
+from churn_platform.explanation.pattern_tables.folding import Folded, fold
 from churn_platform.explanation.pattern_tables.layout import MOST_ENTRIES, Layout, lay_out
 from churn_platform.explanation.pattern_tables.leaf_groups import LeafGroup, leaf_groups
 from churn_platform.explanation.pattern_tables.rows import model_values
@@ -48,7 +49,8 @@ class PatternTables:
     """Exact path-dependent TreeSHAP of one booster by table lookup. Build with `from_booster`, keep with `to_bytes`.
 
     `features` are the model's inputs in order; `base` is the margin expected when nothing is known of a row;
-    `booster_digest` is the SHA-256 of the booster's JSON. Rows are a frame, or an array (rows, features) in model order
+    `booster_digest` is the SHA-256 of the booster's JSON. `layout` holds all tables, as built and stored; rows go through `rest` and
+    `folded`, the same with the tables of one feature alone put together. Rows are a frame, or an array (rows, features) in model order
     with categories as codes; see `rows.model_values`.
     """
 
@@ -58,6 +60,13 @@ class PatternTables:
     trees: int
     booster_digest: str
     layout: Layout
+    rest: Layout = field(init=False, repr=False, compare=False)
+    folded: Folded = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rest, folded = fold(self.layout, len(self.features))
+        object.__setattr__(self, "rest", rest)
+        object.__setattr__(self, "folded", folded)
 
     @classmethod
     def from_booster(
@@ -114,11 +123,11 @@ class PatternTables:
         found[:, -1] = self.base
         amounts = found[:, :-1]
         if count == 1:
-            self._refuse_bad_value(kernels.explain_row(values, amounts, 0, self.layout), values)
+            self._refuse_bad_value(kernels.explain_row(values, amounts, 0, self.rest, self.folded), values)
             return found
 
         def explain(part: tuple[int, int]) -> tuple[int, int, int]:
-            return kernels.explain_rows(values, amounts, *part, self.layout)
+            return kernels.explain_rows(values, amounts, *part, self.rest, self.folded)
 
         parts = _parts(count, kernels.BLOCK, threads)
         if len(parts) == 1:
