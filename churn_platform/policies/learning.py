@@ -75,7 +75,7 @@ class TrainingPolicy(Block):
     feature_set: Word
     window: Span
     holdout_share: Annotated[float, Unit("share"), Field(gt=0, lt=1)]
-    holdout_churners: Annotated[int, Unit("rows"), Field(ge=2)]
+    holdout_rows: Annotated[int, Unit("rows"), Field(ge=2)]
     embargo: SpanOrNone
     seed: Seed
     threads: Annotated[int, Unit("threads"), Field(ge=1, le=256)]

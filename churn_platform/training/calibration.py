@@ -115,13 +115,16 @@ def sigmoid(margin: ArrayLike) -> NDArray[np.float64]:
     return np.where(values >= 0, 1.0, decay) / (1.0 + decay)
 
 
-def log_loss(margin: NDArray[np.float64], churned: NDArray[np.float64]) -> float:
-    """Mean negative log likelihood of labels given margins (log odds).
+def log_loss(
+    margin: NDArray[np.float64], churned: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> float:
+    """Mean negative log likelihood of labels given margins (log odds), weighted where `weights` are given.
 
     >>> round(log_loss(np.zeros(2), np.array([0.0, 1.0])), 4)
     0.6931
     """
-    return float(np.mean(np.logaddexp(0.0, margin) - churned * margin))
+    losses = np.logaddexp(0.0, margin) - churned * margin
+    return float(np.mean(losses) if weights is None else np.average(losses, weights=weights))
 
 
 def _identity(loss: float, reason: str) -> Calibration:

@@ -19,10 +19,13 @@ from churn_platform.training.examples import TrainingExamples
 from churn_platform.training.folds import content_rank
 from churn_platform.training.matrix import design_matrix
 from churn_platform.training.model import TrainedModel, TrainingRecord
+from churn_platform.training.recency import ALL_ALIKE, STILL_COUNTS, Weighting
 from churn_platform.training.threshold import best_f1_threshold
 from churn_platform.training.tuning import Clock, OnTrial, Tuning, tune
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from churn_platform.policies import TrainingPolicy
 
 __all__ = ["TrainedModel", "fit", "grow", "train_model"]
@@ -36,17 +39,26 @@ def train_model(
     return fit(train, tune(train, policy, clock, on_trial), policy)
 
 
-def fit(train: TrainingExamples, tuning: Tuning, policy: TrainingPolicy) -> TrainedModel:
-    """Fit the winner of `tuning` on all of `train`; calibration and threshold come from its out-of-fold margins."""
-    calibration = calibrate(tuning.margins, train.churned)
+def fit(
+    train: TrainingExamples, tuning: Tuning, policy: TrainingPolicy, weighting: Weighting = ALL_ALIKE
+) -> TrainedModel:
+    """Fit the winner of `tuning` on all of `train`; calibration and threshold come from its out-of-fold margins.
+
+    With a `weighting` they come from the rows that still count: what a weighted model says of the past is no measure of the present.
+    """
+    weights = weighting.weights(train)
+    present = weights >= STILL_COUNTS
+    calibration = calibrate(tuning.margins[present], train.churned[present])
     observed = train.frame["observation_date"]
     return TrainedModel(
-        booster_json=grow(train, tuning.params, tuning.rounds, policy.seed),
+        booster_json=grow(
+            train, tuning.params, tuning.rounds, policy.seed, weights=None if weights.min() == 1.0 else weights
+        ),
         feature_set=train.feature_set,
         features=train.features,
         excluded=train.excluded,
         calibration=calibration,
-        threshold=best_f1_threshold(calibration.probability(tuning.margins), train.churned),
+        threshold=best_f1_threshold(calibration.probability(tuning.margins[present]), train.churned[present]),
         record=TrainingRecord(
             digest=training_digest(train),
             rows=len(train),
@@ -59,14 +71,24 @@ def fit(train: TrainingExamples, tuning: Tuning, policy: TrainingPolicy) -> Trai
             seed=policy.seed,
             trials=tuning.trials,
             stopped=tuning.stopped,
+            weighting=weighting,
         ),
     )
 
 
-def grow(train: TrainingExamples, params: Parameters, rounds: int, seed: int, threads: int = 1) -> bytes:
-    """A booster of `rounds` rounds on all rows of `train`, as XGBoost JSON bytes."""
+def grow(
+    train: TrainingExamples,
+    params: Parameters,
+    rounds: int,
+    seed: int,
+    threads: int = 1,
+    weights: NDArray[np.float64] | None = None,
+) -> bytes:
+    """A booster of `rounds` rounds on all rows of `train`, each of weight 1 or as `weights` (rows,) say, as XGBoost JSON bytes."""
     order = np.argsort(content_rank(train), kind="stable")
     matrix = design_matrix(train.values[order], train.features, train.churned[order], threads)
+    if weights is not None:
+        matrix.set_weight(weights[order])
     booster = new_booster(params, [matrix], seed, threads)
     advance(booster, matrix, 0, rounds)
     return bytes(booster.save_raw("json"))

@@ -22,6 +22,7 @@ from churn_platform.training.calibration import Calibration
 from churn_platform.training.errors import ModelFileError
 from churn_platform.training.examples import ExcludedFeature
 from churn_platform.training.matrix import design_matrix, feature_types, feature_values
+from churn_platform.training.recency import ALL_ALIKE, Weighting
 from churn_platform.training.threshold import Threshold
 from churn_platform.training.tuning import Trial
 
@@ -47,6 +48,7 @@ class TrainingRecord:
     seed: int
     trials: tuple[Trial, ...]
     stopped: str
+    weighting: Weighting = ALL_ALIKE
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from churn_platform.training.calibration import Calibration
 from churn_platform.training.errors import ModelFileError
 from churn_platform.training.examples import ExcludedFeature
 from churn_platform.training.model import TrainedModel, TrainingRecord
+from churn_platform.training.recency import ALL_ALIKE, BacktestLine, Weighting
 from churn_platform.training.threshold import Threshold
 from churn_platform.training.tuning import Trial
 
@@ -73,6 +74,7 @@ def model_to_files(model: TrainedModel) -> dict[str, bytes]:
                     for t in record.trials
                 ],
                 "stopped": record.stopped,
+                "weighting": asdict(record.weighting),
             }
         ),
     }
@@ -124,7 +126,13 @@ def _record(fields: dict[str, Any]) -> TrainingRecord:
         Trial(entry["number"], MappingProxyType(entry["params"]), entry["rounds"], entry["log_loss"])
         for entry in fields["trials"]
     )
-    return TrainingRecord(**{**fields, **days, "params": MappingProxyType(fields["params"]), "trials": trials})
+    weighting = ALL_ALIKE
+    if "weighting" in fields:  # packages from before there was a choice counted all rows alike
+        entry = fields["weighting"]
+        lines = tuple(BacktestLine(**line) for line in entry["backtest"])
+        weighting = Weighting(**{**entry, "backtest": lines})
+    params = MappingProxyType(fields["params"])
+    return TrainingRecord(**{**fields, **days, "params": params, "trials": trials, "weighting": weighting})
 
 
 def _json(content: Any) -> bytes:

@@ -47,6 +47,7 @@ class _Fold:
 
     rows: NDArray[np.int64]
     churned: NDArray[np.float64]
+    weights: NDArray[np.float64]
     train: Any
     held_out: Any
 
@@ -67,19 +68,26 @@ class Folds:
     threads: int
 
     @classmethod
-    def of(cls, examples: TrainingExamples, policy: TrainingPolicy) -> Folds:
-        """Deal the examples into `policy.tuning.folds` stratified folds."""
+    def of(
+        cls, examples: TrainingExamples, policy: TrainingPolicy, weights: NDArray[np.float64] | None = None
+    ) -> Folds:
+        """Deal the examples into `policy.tuning.folds` stratified folds; `weights` (rows,) say how much each row counts."""
+        counts = np.ones(len(examples)) if weights is None else weights
         dealt = stratified_folds(examples, policy.tuning.folds, policy.seed)
         order = np.argsort(content_rank(examples), kind="stable")
         values, churned = examples.values, examples.churned
         folds = []
         for number in range(policy.tuning.folds):
             train, held_out = order[dealt[order] != number], order[dealt[order] == number]
+            matrix = design_matrix(values[train], examples.features, churned[train])
+            if weights is not None:
+                matrix.set_weight(counts[train])
             folds.append(
                 _Fold(
                     held_out,
                     churned[held_out].astype(np.float64),
-                    design_matrix(values[train], examples.features, churned[train]),
+                    counts[held_out],
+                    matrix,
                     design_matrix(values[held_out], examples.features, churned[held_out]),
                 )
             )
@@ -93,7 +101,10 @@ class Folds:
             for start in range(0, max_rounds, STRIDE):
                 stop = min(start + STRIDE, max_rounds)
                 grown = list(pool.map(partial(_Fold.grown, start=start, stop=stop), self.folds, boosters))
-                losses = [log_loss(margins, fold.churned) for fold, margins in zip(self.folds, grown, strict=True)]
+                losses = [
+                    log_loss(margins, fold.churned, fold.weights)
+                    for fold, margins in zip(self.folds, grown, strict=True)
+                ]
                 loss = float(np.mean(losses))
                 if loss < best.log_loss:
                     best = OutOfFold(stop, loss, self._in_order(grown))

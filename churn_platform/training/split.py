@@ -42,7 +42,7 @@ class TemporalSplit:
 
 def temporal_split(examples: TrainingExamples, policy: TrainingPolicy) -> TemporalSplit:
     """Split by observation_date: the holdout is the fewest newest whole days that hold at least `policy.holdout_share`
-    of the rows.
+    of the rows, or `policy.holdout_rows` where the history is so long that fewer days do.
 
     Rows observed within `policy.embargo` before the first holdout day belong to neither side; they are counted in
     `embargoed`.
@@ -57,7 +57,8 @@ def temporal_split(examples: TrainingExamples, policy: TrainingPolicy) -> Tempor
             f"{len(per_day)}. Ingest more days, or wait."
         )
     newest_first = per_day[::-1].cumsum()
-    boundary = newest_first.index[int(np.searchsorted(newest_first.to_numpy(), policy.holdout_share * len(examples)))]
+    wanted = min(policy.holdout_share * len(examples), float(policy.holdout_rows))
+    boundary = newest_first.index[int(np.searchsorted(newest_first.to_numpy(), wanted))]
     in_holdout = (observed >= boundary).to_numpy()
     in_train = (observed < boundary - pd.Timedelta(policy.embargo)).to_numpy()
     if not in_train.any():

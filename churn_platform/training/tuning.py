@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from churn_platform.policies import TrainingPolicy
+    from churn_platform.training.recency import Weighting
 
 DEFAULT: Parameters = MappingProxyType(
     {
@@ -80,18 +81,23 @@ class Tuning:
 
 
 def tune(
-    examples: TrainingExamples, policy: TrainingPolicy, clock: Clock | None = None, on_trial: OnTrial | None = None
+    examples: TrainingExamples,
+    policy: TrainingPolicy,
+    clock: Clock | None = None,
+    on_trial: OnTrial | None = None,
+    weighting: Weighting | None = None,
 ) -> Tuning:
     """Search `policy.tuning.trials` settings on stratified folds and return the one with the least mean log loss.
 
     `clock` gives seconds (for instance `time.monotonic`) and makes `policy.tuning.time_budget` bind: a trial starts
     only if the longest so far would still fit; the default always runs. Without a clock all trials run.
-    `on_trial(number, trials, log_loss)` is called after each.
+    `on_trial(number, trials, log_loss)` is called after each. `weighting` says how much each row counts, in the fit and in the loss.
     """
     import optuna
 
     limits = policy.tuning
-    folds = Folds.of(examples, policy)
+    weighted = weighting is not None and weighting.name == "half_life"
+    folds = Folds.of(examples, policy, weighting.weights(examples) if weighting is not None and weighted else None)
     budget = _Budget(limits.time_budget, clock)
     attempts: list[tuple[Trial, OutOfFold]] = []
     with _quiet(optuna):

@@ -61,15 +61,28 @@ class Tuning:
 
 
 @dataclass(frozen=True)
+class Recency:
+    """What `recency` reads of `RecencyPolicy`."""
+
+    half_life: timedelta = timedelta(days=30)
+    short_window: timedelta = timedelta(days=60)
+    backtest: timedelta = timedelta(days=14)
+    min_rows: int = 1000
+    min_churners: int = 50
+
+
+@dataclass(frozen=True)
 class Policy:
     """What the room reads of `TrainingPolicy`, small enough for a test to change one number."""
 
     feature_set: str = "v1"
     window: timedelta = timedelta(days=365)
     holdout_share: float = 0.2
+    holdout_rows: int = 5000
     embargo: timedelta = timedelta(0)
     seed: int = 7
     threads: int = 1
+    recency: Recency = Recency()
     tuning: Tuning = Tuning()
 
 
