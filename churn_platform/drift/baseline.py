@@ -190,9 +190,9 @@ def correlations_of(watched: Mapping[str, Watched]) -> tuple[tuple[str, ...], tu
     frame = pd.DataFrame(numbers)
     frame = frame.loc[:, frame.nunique() > 1]
     matrix = frame.corr().to_numpy() if frame.shape[1] else np.zeros((0, 0))
-    kept = ~np.isnan(matrix).any(axis=1) if len(matrix) else np.zeros(0, dtype=bool)
+    kept = [k for k in range(len(matrix)) if not np.isnan(matrix[k]).any()]
     matrix = matrix[np.ix_(kept, kept)]
-    return tuple(map(str, frame.columns[kept])), tuple(tuple(map(float, row)) for row in matrix)
+    return tuple(str(frame.columns[k]) for k in kept), tuple(tuple(map(float, row)) for row in matrix)
 
 
 def _known_by(rows: pd.DataFrame, horizon_days: int) -> tuple[float, ...]:

@@ -48,6 +48,7 @@ class DriftContext:
         policy: block `drift`.
         late: days on which a feed was late or broken, by table, as the schema report found: drift explained by it does not act.
         labels: feature -> business words.
+        correlation_sums: (days of the axis, 4, k, k) of the numeric features in the baseline's order (`feature.correlation_sums`).
     """
 
     days: tuple[date, ...]
@@ -60,6 +61,7 @@ class DriftContext:
     policy: DriftPolicy
     late: Mapping[str, frozenset[date]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    correlation_sums: np.ndarray | None = None
 
     def with_memory(self) -> tuple[date, ...]:
         """The judged days and those before them that persistence looks back on, consecutive."""

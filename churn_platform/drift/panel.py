@@ -161,8 +161,14 @@ def _values(column: pd.Series, categorical: bool) -> np.ndarray:
 def _moved(now: np.ndarray, before: np.ndarray, categorical: bool) -> tuple[np.ndarray, tuple[str, ...]]:
     if categorical:
         gone = pd.isna(now) | pd.isna(before)
-        return np.where(gone, None, np.where(now == before, "same", "changed")), ("same", "changed")
+        return _unless(gone, np.where(now == before, "same", "changed")), ("same", "changed")
     gone = np.isnan(now) | np.isnan(before)
     reach = MOVED * np.maximum(np.abs(before), np.abs(now))
-    way = np.where(now > before + reach, "up", np.where(now < before - reach, "down", "same")).astype("object")
-    return np.where(gone, None, way), ("down", "same", "up")
+    way = np.where(now > before + reach, "up", np.where(now < before - reach, "down", "same"))
+    return _unless(gone, way), ("down", "same", "up")
+
+
+def _unless(gone: np.ndarray, words: np.ndarray) -> np.ndarray:
+    out = words.astype("object")
+    out[gone] = None
+    return out

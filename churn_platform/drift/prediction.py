@@ -7,6 +7,7 @@ What belongs here: KL divergence of the score distribution, shares of the bands,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def prediction_drift(context: DriftContext, measured: Mapping[str, Measured]) ->
     return found
 
 
-def _kl(context: DriftContext, one: Measured, memory: int) -> dict:
+def _kl(context: DriftContext, one: Measured, memory: int) -> dict[date, Finding]:
     policy = context.policy
     kl = statistics.kl_divergence(one.column.counts, one.counts)
     with np.errstate(invalid="ignore"):
@@ -72,7 +73,7 @@ def _per_day(context: DriftContext, values: np.ndarray) -> np.ndarray:
     return np.bincount(at[inside], weights=values[inside].astype(np.float64), minlength=context.tallies.days)
 
 
-def _bands(context: DriftContext, one: Measured, memory: int) -> dict:
+def _bands(context: DriftContext, one: Measured, memory: int) -> dict[date, Finding]:
     """The band whose share moved most; significant at the false discovery rate over the three bands."""
     policy = context.policy
     rows = np.maximum(one.spans.rows, 1)
@@ -108,7 +109,7 @@ def _bands(context: DriftContext, one: Measured, memory: int) -> dict:
     return out
 
 
-def _confidence(context: DriftContext, one: Measured, memory: int) -> dict:
+def _confidence(context: DriftContext, one: Measured, memory: int) -> dict[date, Finding]:
     """Mean distance of the score from one half, against the reference's."""
     policy = context.policy
     distance = np.abs(context.scored["probability"].to_numpy(dtype=np.float64) - 0.5)

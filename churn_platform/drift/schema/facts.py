@@ -135,8 +135,9 @@ def _column(values: pd.Series, contract: Column | None) -> ColumnFacts:
         numbers = read.to_numpy(dtype="float64", na_value=np.nan)
         return _number(numbers, written, missing, float(bad.sum()) / rows, _first(cells, bad.to_numpy()))
     if kind == "date" and written != "date":
-        bad = typed(values, "date")[1].to_numpy()
-        return ColumnFacts(written, missing, float(bad.sum()) / rows, 0.0, _first(cells, bad), None, 0.0)
+        wrong_dates = typed(values, "date")[1].to_numpy()
+        share = float(wrong_dates.sum()) / rows
+        return ColumnFacts(written, missing, share, 0.0, _first(cells, wrong_dates), None, 0.0)
     if contract is not None and contract.domain and written != "blank":
         wrong = {value for value in set(cells[~gone]) if str(value).strip() not in contract.domain}
         stray = np.array([value in wrong for value in cells]) & ~gone if wrong else np.zeros(len(cells), dtype=bool)
@@ -152,7 +153,7 @@ def _number(numbers: np.ndarray, written: str, missing: float, unreadable: float
     return ColumnFacts(written, missing, unreadable, 0.0, example, median, fractional, len(positive))
 
 
-def _written(dtype: object, present: np.ndarray) -> str:
+def _written(dtype: Any, present: np.ndarray) -> str:
     """How the present values of a column are written."""
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"

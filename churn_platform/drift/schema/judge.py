@@ -29,7 +29,7 @@ def schema_findings(
     day: date,
     files: Mapping[str, FileFacts],
     usual: Mapping[str, UsualTable],
-    expected: Mapping[str, float],
+    volumes: Mapping[str, Sequence[tuple[int, float]]],
     expects_customers: bool,
     policy: SchemaDriftPolicy,
 ) -> tuple[Finding, ...]:
@@ -39,7 +39,7 @@ def schema_findings(
         day: the landing day.
         files: facts by table; a table without a file is absent.
         usual: what is usual, by table; empty where nothing has been learned from yet.
-        expected: rows that were to be expected today, by table.
+        volumes: (rows that landed, rows to be expected) by table, of the last days, the newest last.
         expects_customers: whether the calendar expects customers today.
         policy: block `drift.schema_contract`.
     """
@@ -48,8 +48,8 @@ def schema_findings(
         facts, known = files.get(name), usual.get(name)
         wanted = expects_customers if name == "customers" else False
         # usage and bills come with customers, departures of those observed before
-        of_today = expected.get(name, 0.0) if expects_customers or name == "churn_events" else 0.0
-        of_table = [*_late(day, name, facts, known, of_today, wanted, policy)]
+        judged = volumes.get(name, ()) if expects_customers or name == "churn_events" else ()
+        of_table = [*_late(day, name, facts, known, judged, wanted, policy)]
         if facts is not None:
             of_table += _shape(day, table, facts, known, policy)
             of_table += _values(day, table, facts, known, policy)
@@ -70,12 +70,13 @@ def _late(
     table: str,
     facts: FileFacts | None,
     usual: UsualTable | None,
-    expected: float,
+    volumes: Sequence[tuple[int, float]],
     wanted: bool,
     policy: SchemaDriftPolicy,
 ) -> Iterator[Finding]:
     rows = 0 if facts is None else facts.rows
     severity: Severity = "critical" if table == "customers" else "warning"
+    fewest = min(usual.fewest, 1.0) if usual is not None else 1.0
     what = "no file has landed" if facts is None else f"the file has {rows} rows"
     if facts is not None and facts.error:
         return
@@ -93,10 +94,13 @@ def _late(
             ASK_OWNER,
         )
         return
-    if usual is not None and expected > 0 and rows < 0.5 * expected * min(usual.fewest, 1.0):
-        chance = _at_most(rows, expected)
-        if chance < policy.false_alarm:
-            said = f"{what}; {expected:.0f} were to be expected"
+    for days in range(1, len(volumes) + 1) if usual is not None else ():
+        landed = sum(count for count, _ in volumes[-days:])
+        expected = sum(one for _, one in volumes[-days:])
+        short = rows <= 0.5 * volumes[-1][1] and landed <= 0.5 * expected * fewest
+        if expected > 0 and short and _at_most(landed, expected) < policy.false_alarm / len(volumes):
+            over = "" if days == 1 else f" in {days} days {landed} landed;"
+            said = f"{what};{over} {expected:.0f} were to be expected"
             yield _finding(
                 "feed_late", table, severity, "rows", float(rows), round(expected, 1), day, rows, said, ASK_OWNER
             )

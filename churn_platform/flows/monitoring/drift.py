@@ -14,11 +14,13 @@ import numpy as np
 
 from churn_platform.adapters.platform import ACTOR, Platform
 from churn_platform.drift.context import DriftContext
+from churn_platform.drift.feature import correlation_sums
 from churn_platform.drift.finding import Finding
 from churn_platform.drift.findings import DriftJudgement, judge_drift
-from churn_platform.drift.panel import FEATURES, SCORE, watched_scores
+from churn_platform.drift.panel import FEATURES, SCORE, Watched, watched_scores
 from churn_platform.drift.tally import tally
 from churn_platform.flows.monitoring import inputs
+from churn_platform.flows.monitoring.schema import late_days
 
 REPORT = "drift"
 
@@ -66,6 +68,7 @@ def judge_days(platform: Platform, champion: inputs.MonitoredChampion, first: da
         platform, inputs.published_scores(platform, platform.calendar.live_from, last, champion.digest)
     )
     days = scored["observation_date"].to_numpy().astype("datetime64[D]")
+    late_from = min(axis_from, platform.calendar.live_from)
     watched[SCORE] = watched_scores(days, scored["probability"].to_numpy(dtype=np.float64))
     context = DriftContext(
         days=tuple(first + timedelta(n) for n in range((last - first).days + 1)),
@@ -76,9 +79,22 @@ def judge_days(platform: Platform, champion: inputs.MonitoredChampion, first: da
         holdout=champion.holdout,
         horizon_days=platform.policies.label.horizon.days,
         policy=policy,
+        late=late_days(platform, late_from, last),
         labels={feature.name: feature.label for feature in FEATURES},
+        correlation_sums=_correlation_sums(champion.baseline.correlated, watched, axis_from, last),
     )
     return judge_drift(context)
+
+
+def _correlation_sums(names: Sequence[str], watched: dict[str, Watched], first: date, last: date) -> np.ndarray | None:
+    if not names or any(name not in watched for name in names):
+        return None
+    values = np.stack([watched[name].values for name in names], axis=1)
+    day = (watched[names[0]].days - np.datetime64(first, "D")).astype(np.int64)
+    if not len(values):
+        return None
+    centred = values - np.nan_to_num(np.nanmean(values, axis=0))
+    return correlation_sums(centred, day, (last - first).days + 1)
 
 
 def _record(platform: Platform, champion: str, found: dict[date, tuple[Finding, ...]]) -> None:

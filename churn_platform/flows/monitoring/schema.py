@@ -19,6 +19,8 @@ from churn_platform.drift.finding import Finding
 from churn_platform.drift.schema import FileFacts, UsualTable, file_facts, schema_findings, unreadable_file, usual_table
 
 REPORT = "schema"
+RUN = 7
+"""Days over which too few rows add up: a small feed is missed after a few days."""
 MONTH = 30
 """Days of customers on which the rows of today depend: a billing cycle."""
 
@@ -47,7 +49,7 @@ def judge_files(platform: Platform, days: Sequence[date]) -> dict[date, tuple[Fi
         return {}
     calendar = platform.calendar
     reference = [day for day in calendar.days if day <= calendar.history_end and day < days[0]]
-    axis = [days[0] - timedelta(n) for n in range(MONTH, 0, -1)] + [
+    axis = [days[0] - timedelta(n) for n in range(MONTH + RUN, 0, -1)] + [
         days[0] + timedelta(n) for n in range((days[-1] - days[0]).days + 1)
     ]
     facts = facts_of(platform, {*reference, *axis})
@@ -59,7 +61,7 @@ def judge_files(platform: Platform, days: Sequence[date]) -> dict[date, tuple[Fi
             day,
             {table: facts[table, day] for table in RAW_TABLES if (table, day) in facts},
             usual,
-            {name: one.per_customer * _recent(customers, day) for name, one in usual.items()},
+            {name: _volumes(name, one, facts, customers, day) for name, one in usual.items()},
             calendar.expects_customers(day),
             policy,
         )
@@ -95,6 +97,17 @@ def _usual(
         if ratio and (recent := _recent(customers, day))
     ]
     return usual_table(table, files, total, expected)
+
+
+def _volumes(
+    table: str, usual: UsualTable, facts: Mapping[tuple[str, date], FileFacts], customers: Mapping[date, int], day: date
+) -> list[tuple[int, float]]:
+    """(rows landed, rows to be expected) of the last days, the newest last."""
+    days = [day - timedelta(n) for n in range(RUN - 1, -1, -1)]
+    return [
+        (facts[table, one].rows if (table, one) in facts else 0, usual.per_customer * _recent(customers, one))
+        for one in days
+    ]
 
 
 def _recent(customers: Mapping[date, int], day: date) -> float:
