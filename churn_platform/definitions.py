@@ -9,7 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from churn_platform.defs.assets import features, ingestion, models, monitoring, release, scores
-from churn_platform.defs.jobs import JOBS, weekly_review_job
+from churn_platform.defs.jobs import JOBS, weekly_retraining_job, weekly_review_job
 from churn_platform.defs.resources import PlatformResource
 from churn_platform.defs.schedules import SCHEDULES
 from churn_platform.defs.sensors import SENSORS
@@ -41,7 +41,7 @@ ASSETS = [
 
 defs = dg.Definitions(
     assets=ASSETS,
-    jobs=[*JOBS, weekly_review_job],
+    jobs=[*JOBS, weekly_review_job, weekly_retraining_job],
     schedules=SCHEDULES,
     sensors=SENSORS,
     resources={"platform": PlatformResource()},

@@ -62,9 +62,9 @@ class ReleaseDecision:
     reasons: tuple[str, ...]
 
 
-ModelState = Literal["candidate", "challenger", "champion", "former_champion", "retired", "archived", "blocked"]
-"""candidate: registered, not compared yet. challenger: compared, and a decision is still open, or a tie. champion; former_champion: the
-way back, until it is retired. archived: it lost. blocked: a gate did not open."""
+ModelState = Literal["candidate", "challenger", "champion", "former_champion", "retired", "tied", "archived", "blocked"]
+"""candidate: registered, not compared yet. challenger: compared, and the release is not decided. champion; former_champion: the way
+back, until it is retired. tied: no better than the champion, which stayed. archived: it lost. blocked: a gate did not open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ def model_state(facts: ModelFacts, now: datetime, retired_after: timedelta) -> M
         return "retired" if now - facts.was_champion_until >= retired_after else "former_champion"
     if facts.outcome == "archive":
         return "archived"
+    if facts.outcome == "keep":
+        return "tied"
     if facts.outcome == "blocked":
         return "blocked"
     return "challenger" if facts.compared else "candidate"

@@ -119,6 +119,29 @@ class ModelRegistry:
         self.client.set_registered_model_alias(self.model_name, alias, number)
         return True
 
+    def mirror_states(self, states: Mapping[str, str]) -> None:
+        """Tag every version that is registered here with its state, and let the aliases champion and challenger follow.
+
+        Args:
+            states: the ops store's version -> its state; there is at most one champion. The newest challenger has the alias.
+        """
+        numbers = {}
+        for found in self.client.search_model_versions(f"name='{self.model_name}'"):
+            version = found.tags.get("churn.version")
+            if version in states:
+                numbers[version] = str(found.version)
+                if found.tags.get("churn.state") != states[version]:
+                    self.client.set_model_version_tag(
+                        self.model_name, str(found.version), "churn.state", states[version]
+                    )
+        for alias in ("champion", "challenger"):
+            named = [version for version, state in states.items() if state == alias and version in numbers]
+            present = self.alias_of(alias)
+            if named and present != named[-1]:
+                self.client.set_registered_model_alias(self.model_name, alias, numbers[named[-1]])
+            elif not named and present is not None:
+                self.client.delete_registered_model_alias(self.model_name, alias)
+
     def alias_of(self, alias: str) -> str | None:
         """The ops store's version that MLflow's alias points at, or None where the alias is not set."""
         from mlflow.exceptions import MlflowException

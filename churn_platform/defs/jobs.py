@@ -45,4 +45,22 @@ def weekly_review_job() -> None:
     review_week()
 
 
+@dg.op(description="Ask the retraining triggers at the weekly time, and retire what is due.")
+def ask_weekly(context: dg.OpExecutionContext, platform: PlatformResource) -> None:
+    """The answer is recorded; the retraining sensor starts what it says."""
+    from churn_platform.flows.models import latest_day, retire_due
+    from churn_platform.flows.retraining import decide_retraining
+
+    installed = platform.open()
+    decision = decide_retraining(installed, latest_day(installed))
+    retired = retire_due(installed)
+    context.log.info(f"{decision.outcome}: {'; '.join(decision.reasons)}; retired: {', '.join(retired) or 'nobody'}")
+
+
+@dg.job(name="weekly_retraining_job", description="The weekly question whether to retrain; skipped without drift.")
+def weekly_retraining_job() -> None:
+    """One step."""
+    ask_weekly()
+
+
 JOBS = [history_job, training_job, day_job, scoring_job, everything_job]

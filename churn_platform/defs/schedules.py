@@ -4,7 +4,7 @@ from datetime import date
 
 import dagster as dg
 
-from churn_platform.defs.jobs import day_job, weekly_review_job
+from churn_platform.defs.jobs import day_job, weekly_retraining_job, weekly_review_job
 from churn_platform.defs.resources import installed_platform, observation_days
 
 _AT = installed_platform().policies.batch.at
@@ -51,4 +51,20 @@ def weekly_review(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=context.scheduled_execution_time.date().isoformat())
 
 
-SCHEDULES = [daily_batch, weekly_review]
+_RETRAINING = installed_platform().policies.retraining.scheduled
+
+
+@dg.schedule(
+    job=weekly_retraining_job,
+    cron_schedule=f"{_RETRAINING.at.minute} {_RETRAINING.at.hour} * * {_RETRAINING.weekday[:3]}",
+    execution_timezone="UTC",
+    name="weekly_retraining",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Asks whether to retrain, at the policy's time (retraining.scheduled); without drift the answer is no, and recorded.",
+)
+def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """One question a week; the sensor starts what it decides."""
+    return dg.RunRequest(run_key=f"weekly-retraining-{context.scheduled_execution_time.date().isoformat()}")
+
+
+SCHEDULES = [daily_batch, weekly_review, weekly_retraining]

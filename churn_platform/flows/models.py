@@ -8,10 +8,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from churn_platform.adapters.platform import Platform
-from churn_platform.promotion import ModelFacts, model_state
+from churn_platform.adapters.ops_store.records import Champion, RegisteredModel
+from churn_platform.adapters.platform import ACTOR, Platform
+from churn_platform.promotion import ModelFacts, ModelState, model_state
 
 Answer = dict[str, Any]
+RETIREMENT = "retirement"
 
 
 def latest_day(platform: Platform) -> date:
@@ -63,21 +65,11 @@ def models_answer(platform: Platform) -> Answer:
         compared = ops.decisions(kind="comparison", subject=model.version, limit=1)
         released = ops.decisions(kind="release", subject=model.version, limit=1)
         last = released[-1] if released else None
-        reigns = [(i, one) for i, one in enumerate(history) if one.version == model.version]
-        ended = None
-        if reigns and reigns[-1][0] + 1 < len(history):
-            ended = history[reigns[-1][0] + 1].since
-        facts = ModelFacts(
-            is_champion=bool(history) and history[-1].version == model.version,
-            was_champion_until=ended,
-            compared=bool(compared),
-            outcome=last.outcome if last else None,
-        )
         registration = model.registration
         lines.append(
             {
                 "version": model.version,
-                "state": model_state(facts, platform.now(), policies.governance.retirement.after),
+                "state": state_of(platform, model, history),
                 "package": model.package_digest,
                 "feature_set": registration.feature_set,
                 "as_of": registration.as_of.isoformat(),
@@ -104,3 +96,47 @@ def models_answer(platform: Platform) -> Answer:
             }
         )
     return {"models": lines}
+
+
+def state_of(platform: Platform, model: RegisteredModel, history: tuple[Champion, ...]) -> ModelState:
+    """Where a registered model stands now, read off its records."""
+    released = platform.ops.decisions(kind="release", subject=model.version, limit=1)
+    reigns = [i for i, one in enumerate(history) if one.version == model.version]
+    ended = history[reigns[-1] + 1].since if reigns and reigns[-1] + 1 < len(history) else None
+    facts = ModelFacts(
+        is_champion=bool(history) and history[-1].version == model.version,
+        was_champion_until=ended,
+        compared=bool(platform.ops.decisions(kind="comparison", subject=model.version, limit=1)),
+        outcome=released[-1].outcome if released else None,
+    )
+    return model_state(facts, platform.now(), platform.policies.governance.retirement.after)
+
+
+def retire_due(platform: Platform) -> tuple[str, ...]:
+    """Record the retirement of every former champion whose time as a way back is over, once each; returns their versions.
+
+    Records and package stay (`governance.retirement.keep_packages` says how long): retired means that nobody goes back to it.
+    """
+    policy = platform.policies.governance
+    history = platform.ops.champion_history(policy.model)
+    due = [model for model in platform.ops.models() if state_of(platform, model, history) == "retired"]
+    newly = []
+    for model in due:
+        if platform.ops.decisions(kind=RETIREMENT, subject=model.version, limit=1):
+            continue
+        reason = f"{model.version} has not been champion for {policy.retirement.after.days} days (governance.retirement.after)"
+        evidence = {"package": model.package_digest, "policy": platform.policies.digest}
+        key = f"{RETIREMENT}:{model.version}"
+        platform.ops.record_decision(
+            RETIREMENT, model.version, "retired", (reason,), evidence, actor=ACTOR, at=platform.now(), key=key
+        )
+        newly.append(model.version)
+    mirror_states(platform)
+    return tuple(newly)
+
+
+def mirror_states(platform: Platform) -> None:
+    """MLflow's mirror of every model's state: the tag `churn.state`, and the aliases champion and challenger where they belong."""
+    history = platform.ops.champion_history(platform.policies.governance.model)
+    states = {model.version: state_of(platform, model, history) for model in platform.ops.models()}
+    platform.registry.mirror_states(states)

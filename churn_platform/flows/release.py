@@ -134,6 +134,7 @@ def release(platform: Platform, before: Mapping[str, Any]) -> Released:
         decision = successor_decision(evaluation, gate, present.version, compared[0] if compared else None)
     ops.record_decision("release", version, decision.outcome, decision.reasons, inputs, actor=ACTOR, at=platform.now())
     if decision.outcome != "release":
+        _mirror_states(platform)
         _finish(platform, before, decision.outcome, decision.reasons, version)
         return Released(decision, gate, present, False, dict(before))
     champion = take_live(platform, version, present.version if present else None, decision, inputs)
@@ -182,8 +183,15 @@ def _incumbent(version: str, compared: tuple[str, Comparison | None] | None) -> 
 
 
 def _mirror(platform: Platform, version: str) -> None:
-    """Put MLflow's alias where the ops store's champion is."""
+    """Put MLflow's aliases and state tags where the ops store says."""
     platform.registry.mirror_alias(CHAMPION_ALIAS, version)
+    _mirror_states(platform)
+
+
+def _mirror_states(platform: Platform) -> None:
+    from churn_platform.flows.models import mirror_states
+
+    mirror_states(platform)
 
 
 def _package_verifies(platform: Platform, digest: str) -> bool:

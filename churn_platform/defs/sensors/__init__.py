@@ -4,6 +4,7 @@ A sensor's cursor only saves work. What keeps a thing from happening twice are t
 between acting and saving its cursor finds what it did done.
 """
 
+from churn_platform.defs.sensors.retraining import RETRAINING_SENSORS
 from churn_platform.defs.sensors.tickets import TICKET_SENSORS
 
-SENSORS = [*TICKET_SENSORS]
+SENSORS = [*TICKET_SENSORS, *RETRAINING_SENSORS]
