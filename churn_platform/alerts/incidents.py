@@ -1,21 +1,22 @@
-"""Which findings are one incident: a key read from the finding alone, so that it does not matter in which order they come.
+"""Which findings are one incident: strands, read from each finding alone, so that it does not matter in which order they come.
 
-What belongs here: the key, and which findings of some evidence it takes. What does not: what happens to tickets (`consideration`).
+What belongs here: the strand of a finding, and which findings of some evidence it takes. What does not: what happens to tickets, and
+that strands of one cause become one ticket (`consideration`).
 
-One event is one incident. Features move together (a price rise moves charges, bills and totals), so all data and feature drift is
-one; all ways to see that the model got worse are one; all late tables are one, since a feed is late as a whole. What is told apart
-is what is mended apart: the contract of each table, the fairness of each attribute.
+Findings of one strand are always one incident. Features move together (a price rise moves charges, bills and totals), so all data
+and feature drift is one strand; all ways to see that the model got worse are one; all late tables are one, since a feed is late as a
+whole. What is told apart is what is mended apart: the contract of each table, the fairness of each attribute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 from churn_platform.alerts.signals import SIGNAL_TABLE
-from churn_platform.drift.finding import Finding
+from churn_platform.drift.finding import Finding, Signal
 
 
 class Evidence(Protocol):
@@ -43,24 +44,29 @@ class Firing:
     finding: Finding
 
 
-def incident_of(finding: Finding) -> str:
-    """The incident's key: family, and what is mended apart within it.
+def strand_of(finding: Finding) -> str:
+    """Family, and what is mended apart within it.
 
     >>> from datetime import date
     >>> from churn_platform.drift.finding import Window
     >>> window = Window(date(2026, 6, 1), date(2026, 6, 7), 400)
     >>> moved = Finding("feature_drift", "tenure_months", "warning", "psi", 0.18, 0.15, window, "moved", "look")
-    >>> incident_of(moved)
+    >>> strand_of(moved)
     'data'
     >>> broken = Finding("schema_drift", "customers.contract", "critical", "domain", 1, 0, window, "unknown word", "ask")
-    >>> incident_of(broken)
+    >>> strand_of(broken)
     'schema:customers'
     """
-    family = SIGNAL_TABLE[finding.signal].family
+    return strand(finding.signal, finding.subject)
+
+
+def strand(signal: Signal, subject: str) -> str:
+    """The strand of what a signal says about a subject."""
+    family = SIGNAL_TABLE[signal].family
     if family == "schema":
-        return f"{family}:{finding.subject.split('.')[0]}"
+        return f"{family}:{subject.split('.')[0]}"
     if family == "fairness":
-        return f"{family}:{finding.subject.split('=')[0]}"
+        return f"{family}:{subject.split('=')[0]}"
     return family
 
 
@@ -80,7 +86,7 @@ def newest(evidence: Iterable[Evidence]) -> dict[date, tuple[Evidence, ...]]:
     return {day: tuple(records) for day, records in days.items()}
 
 
-def findings_of(incident: str, records: Sequence[Evidence]) -> Iterator[Finding]:
-    """What some evidence says about an incident, acting or not."""
+def findings_of(strands: Collection[str], records: Sequence[Evidence]) -> Iterator[Finding]:
+    """What some evidence says about these strands, acting or not."""
     for record in records:
-        yield from (finding for finding in record.findings if incident_of(finding) == incident)
+        yield from (finding for finding in record.findings if strand_of(finding) in strands)

@@ -42,10 +42,10 @@ def resolve(ticket: Ticket, *, by: str, note: str, at: datetime, day: date) -> T
 
 
 def overdue(tickets: Sequence[Ticket], policy: AlertsPolicy, *, at: datetime, actor: str) -> tuple[TicketEvent, ...]:
-    """One escalation for each ticket that nobody has acknowledged in its severity's time since it was announced."""
+    """One escalation for each ticket that nobody has acknowledged in its route's time since it was announced."""
     events = []
     for ticket in unresolved(tickets):
-        way = route(ticket.severity, policy)
+        way = route(ticket.severity, ticket.pages, policy)
         if ticket.state != "open" or ticket.escalated_at is not None or at - ticket.announced_at < way.escalate_after:
             continue
         waited = {"to": way.escalate_to, "after_seconds": way.escalate_after.total_seconds()}

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from churn_platform.alerts.signals import rank
 from churn_platform.drift.finding import Finding, Severity, Signal
+
+UNKNOWN = "unknown"
+"""What the ranking of causes says where none explains the shift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +73,22 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What is most likely behind it: the cause's name, the share of the shift that it explains, and the day that says so."""
+    """What is most likely behind it: its name, its share among all that speaks for any cause, the day that says so, and why."""
 
     name: str
     share: float
     day: date
+    because: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
-        return {"name": self.name, "share": self.share, "day": self.day.isoformat()}
+        return {"name": self.name, "share": self.share, "day": self.day.isoformat(), "because": list(self.because)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Cause:
         """Read `to_dict`'s form."""
-        return cls(str(content["name"]), float(content["share"]), date.fromisoformat(content["day"]))
+        day = date.fromisoformat(content["day"])
+        return cls(str(content["name"]), float(content["share"]), day, tuple(content["because"]))
 
 
 def join(members: Iterable[Member], others: Iterable[Member]) -> tuple[Member, ...]:
@@ -114,12 +119,21 @@ def likeliest(causes: Iterable[Cause]) -> Cause | None:
 
 
 def cause_in(finding: Finding, day: date) -> Cause | None:
-    """The cause that a finding's evidence names first under `causes`, a list of {"name", "share"} with the likeliest first."""
+    """The likeliest cause that a finding's evidence names under `causes` (`CauseRanking.summary`); None if it is unknown.
+
+    >>> from churn_platform.drift.finding import Window
+    >>> day = date(2026, 6, 1)
+    >>> told = {"causes": [{"cause": "crm_lag", "share": 0.7, "because": ["customers is 48 hours late"]}]}
+    >>> late = Finding("feed_late", "customers", "critical", "age_hours", 48, 36, Window(day, day, 0), "", "", True, evidence=told)
+    >>> cause_in(late, day)
+    Cause(name='crm_lag', share=0.7, day=datetime.date(2026, 6, 1), because=('customers is 48 hours late',))
+    """
     causes = finding.evidence.get("causes")
-    if not isinstance(causes, list) or not causes or not isinstance(causes[0], Mapping) or "name" not in causes[0]:
+    first = causes[0] if isinstance(causes, list | tuple) and causes else None
+    name = first.get("cause") if isinstance(first, Mapping) else None
+    if first is None or name is None or name == UNKNOWN:
         return None
-    first = cast("Mapping[str, Any]", causes[0])
-    return Cause(str(first["name"]), float(first.get("share") or 0.0), day)
+    return Cause(str(name), float(first.get("share") or 0.0), day, tuple(map(str, first.get("because") or ())))
 
 
 def _number(value: float | None) -> float:

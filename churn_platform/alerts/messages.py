@@ -135,13 +135,13 @@ def thread_of(ticket: Ticket) -> str:
 
 def body_of(ticket: Ticket, kind: MessageKind, policy: AlertsPolicy) -> str:
     """What a person reads: what fired and how far, the cause if it is known, whose it is, and what to do now."""
-    way = route(ticket.severity, policy)
+    way = route(ticket.severity, ticket.pages, policy)
     lines = [member_line(one) for one in ranked(ticket)[:5]]
     if len(ticket.members) > len(lines):
         lines.append(f"and {len(ticket.members) - len(lines)} more: churn ticket show {ticket.number}")
     if ticket.cause is not None:
-        share = f" ({ticket.cause.share:.0%} of the shift)" if ticket.cause.share > 0 else ""
-        lines.append(f"Likely cause: {ticket.cause.name}{share}.")
+        because = f": {'; '.join(ticket.cause.because)}" if ticket.cause.because else ""
+        lines.append(f"Likely cause: {ticket.cause.name} ({ticket.cause.share:.0%} of what speaks for any){because}.")
     days = f"{ticket.first_day} to {ticket.last_day}" if len(ticket.days) > 1 else f"{ticket.first_day}"
     lines.append(f"Fired on {len(ticket.days)} day{'s' if len(ticket.days) > 1 else ''}: {days}.")
     if kind == "resolved":

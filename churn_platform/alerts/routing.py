@@ -8,17 +8,17 @@ from churn_platform.drift.finding import Finding, Severity
 from churn_platform.policies.monitoring import AlertsPolicy, Channel, RoutePolicy
 
 
-def route(severity: Severity, policy: AlertsPolicy) -> RoutePolicy:
-    """Owner, channels and escalation of a severity."""
-    return policy.critical if severity == "critical" else policy.warning
+def route(severity: Severity, pages: bool, policy: AlertsPolicy) -> RoutePolicy:
+    """Owner, channels and escalation: by severity, and what pages is always on-call's."""
+    return policy.critical if severity == "critical" or pages else policy.warning
 
 
 def channels(severity: Severity, pages: bool, policy: AlertsPolicy) -> tuple[Channel, ...]:
-    """Where a ticket is told: all channels of its severity, the pager among them only if it pages.
+    """Where a ticket is told: all channels of its route, the pager among them only if it pages.
 
     What does not page is a message that wakes nobody, and is read with the rest in the weekly review.
     """
-    return tuple(one for one in route(severity, policy).channels if pages or one != "pagerduty")
+    return tuple(one for one in route(severity, pages, policy).channels if pages or one != "pagerduty")
 
 
 def pages(member: Member | Finding, policy: AlertsPolicy) -> bool:

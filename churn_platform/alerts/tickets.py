@@ -44,7 +44,8 @@ class TicketEvent:
 class Ticket:
     """One incident: what fired, how bad, whose it is, and what has been done about it.
 
-    `days` are those on which it fired; `severity`, `pages` and `announced_at` are those since it was last opened or reopened.
+    `incident` is the strand that opened it, `strands` are all that belong to it, `days` those on which it fired, `causes` what was
+    named as its cause, in order of days; `severity`, `pages` and `announced_at` are those since it was last opened or reopened.
     """
 
     ticket: str
@@ -57,8 +58,9 @@ class Ticket:
     opened_at: datetime
     announced_at: datetime
     days: tuple[date, ...] = ()
+    strands: tuple[str, ...] = ()
     members: tuple[Member, ...] = ()
-    cause: Cause | None = None
+    causes: tuple[Cause, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     escalated_to: str | None = None
@@ -83,6 +85,16 @@ class Ticket:
     def last_day(self) -> date:
         """The newest day on which it fired."""
         return self.days[-1]
+
+    @property
+    def cause(self) -> Cause | None:
+        """What is most likely behind it by now."""
+        return self.causes[-1] if self.causes else None
+
+    def cause_before(self, day: date) -> str | None:
+        """The name of the cause that days before `day` gave it; of the day itself if it has fired on no other."""
+        known = [one.name for one in self.causes if one.day < day or self.days == (day,)]
+        return known[-1] if known else None
 
     @property
     def lead(self) -> Member:
@@ -149,7 +161,8 @@ def after(ticket: Ticket | None, event: TicketEvent) -> Ticket:
 def _fired(ticket: Ticket, event: TicketEvent) -> Ticket:
     members = [Member.from_dict(content) for content in event.details["members"]]
     days = sorted({*ticket.days, date.fromisoformat(event.details["day"])})
-    return replace(ticket, members=join(ticket.members, members), days=tuple(days))
+    strands = sorted({*ticket.strands, str(event.details["strand"])})
+    return replace(ticket, members=join(ticket.members, members), days=tuple(days), strands=tuple(strands))
 
 
 def _raised(ticket: Ticket, event: TicketEvent) -> Ticket:
@@ -167,7 +180,8 @@ def _raised(ticket: Ticket, event: TicketEvent) -> Ticket:
 
 
 def _cause_named(ticket: Ticket, event: TicketEvent) -> Ticket:
-    return replace(ticket, cause=Cause.from_dict(event.details["cause"]))
+    causes = [*ticket.causes, Cause.from_dict(event.details["cause"])]
+    return replace(ticket, causes=tuple(sorted(causes, key=lambda one: (one.day, one.share, one.name))))
 
 
 def _acknowledged(ticket: Ticket, event: TicketEvent) -> Ticket:

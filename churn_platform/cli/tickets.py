@@ -157,8 +157,10 @@ def _ticket_lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield f"[bold]{one['ticket']}[/] {_severity(one)}, {_state(one)}: {escape(one['title'])}"
     for line in one["lines"]:
         yield f"  {escape(line)}"
-    if one["cause"]:
-        yield f"Likely cause  {escape(one['cause'])}"
+    if one["causes"]:
+        likely = one["causes"][-1]
+        because = f": {'; '.join(likely['because'])}" if likely["because"] else ""
+        yield f"Likely cause  {escape(likely['name'] + because)}"
     yield f"Fired         on {len(one['days'])} days, {one['first_day']} to {one['last_day']}"
     minutes = one["escalation"]["after_seconds"] / 60
     wait = f"{minutes:g} minutes" if minutes < 120 else f"{minutes / 60:g} hours"

@@ -40,7 +40,7 @@ def ticket_answer(platform: Platform, number: int) -> dict[str, Any]:
         UnknownTicket: there is no such ticket.
     """
     ticket = platform.ops.ticket(number)
-    way = route(ticket.severity, platform.policies.alerts)
+    way = route(ticket.severity, ticket.pages, platform.policies.alerts)
     entries = [SIGNAL_TABLE[signal] for signal in dict.fromkeys(one.signal for one in ranked(ticket))]
     return _line(ticket) | {
         "members": [plain(one.to_dict()) for one in ranked(ticket)],
@@ -49,6 +49,7 @@ def ticket_answer(platform: Platform, number: int) -> dict[str, Any]:
         "escalation": {"to": way.escalate_to, "after_seconds": way.escalate_after.total_seconds()},
         "escalated_to": ticket.escalated_to,
         "resolution": ticket.resolution,
+        "causes": [one.to_dict() for one in ticket.causes],
         "days": [day.isoformat() for day in ticket.days],
         "history": [_event(one) for one in platform.ops.ticket_events(ticket.ticket)],
         "messages": [_message(one) for one in platform.ops.deliveries(ticket.ticket)],
@@ -60,6 +61,7 @@ def _line(ticket: Ticket) -> dict[str, Any]:
         "ticket": ticket.ticket,
         "number": ticket.number,
         "incident": ticket.incident,
+        "strands": list(ticket.strands),
         "state": ticket.state,
         "severity": ticket.severity,
         "pages": ticket.pages,

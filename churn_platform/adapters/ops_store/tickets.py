@@ -115,7 +115,8 @@ def _ticket(content: dict[str, Any]) -> Ticket:
     values["resolved_day"] = None if values["resolved_day"] is None else date.fromisoformat(values["resolved_day"])
     values["days"] = tuple(date.fromisoformat(day) for day in values["days"])
     values["members"] = tuple(Member.from_dict(member) for member in values["members"])
-    values["cause"] = None if values["cause"] is None else Cause.from_dict(values["cause"])
+    values["causes"] = tuple(Cause.from_dict(cause) for cause in values["causes"])
+    values["strands"] = tuple(values["strands"])
     return Ticket(**values)
 
 
