@@ -37,6 +37,8 @@ ASSETS = [
     # monitoring
     monitoring.schema_report,
     monitoring.drift_report,
+    monitoring.performance_report,
+    monitoring.slo_report,
 ]
 
 defs = dg.Definitions(

@@ -58,6 +58,11 @@ def read_raw_signals(warehouse: Warehouse, since: date, as_of: date) -> RawSigna
         )
 
 
+def read_arrivals(warehouse: Warehouse, since: date, as_of: date) -> pd.DataFrame:
+    """Only the arrivals: table_name, day (known), rows, newest (event day), delay."""
+    return warehouse.query(_arrivals(), {"since": since, "as_of": as_of})
+
+
 def _arrivals() -> str:
     """table_name, day (known), rows, newest (event day), delay (mean days from event to knowledge); a row's first version only."""
     parts = []

@@ -38,6 +38,8 @@ STAGES = {
     "daily_scores": "score",
     "schema_report": "monitor",
     "drift_report": "monitor",
+    "performance_report": "monitor",
+    "slo_report": "monitor",
 }
 
 

@@ -16,6 +16,8 @@ from churn_platform.defs.metadata import table
 if TYPE_CHECKING:
     from churn_platform.drift.finding import Finding
     from churn_platform.flows.monitoring.drift import DriftReport
+    from churn_platform.flows.monitoring.objectives import ObjectivesReport
+    from churn_platform.flows.monitoring.performance import PerformanceReport
     from churn_platform.flows.monitoring.schema import SchemaReport
 
 SHOWN = 20
@@ -36,6 +38,36 @@ def drift_metadata(report: DriftReport) -> dict[str, Any]:
         "days_passed_over": len(report.passed_over),
         **page,
     }
+
+
+def performance_metadata(report: PerformanceReport) -> dict[str, Any]:
+    """Champion, the newest day's estimate beside what was realised with its label maturity, violations, the newest page."""
+    newest = max(report.days, default=None)
+    shown: dict[str, Any] = {}
+    if newest is not None:
+        day = report.days[newest]
+        shown = {
+            "assumption": f"{day.assumption.verdict}: {day.assumption.reason}",
+            "label_maturity": day.label_maturity,
+            "page": dg.MetadataValue.path(str(report.pages[newest])),
+        }
+        if not isinstance(day.estimated, str):
+            shown["estimated_auc"] = str(day.estimated["auc"])
+        if not isinstance(day.realised, str):
+            shown["realised_auc"] = str(day.realised["auc"])
+    return {
+        "champion": report.champion,
+        **_found(report.findings),
+        "days_passed_over": len(report.passed_over),
+        **shown,
+    }
+
+
+def objectives_metadata(report: ObjectivesReport) -> dict[str, Any]:
+    """Violations and the newest page."""
+    newest = max(report.pages, default=None)
+    page = {"page": dg.MetadataValue.path(str(report.pages[newest]))} if newest is not None else {}
+    return {**_found(report.findings), "days_passed_over": len(report.passed_over), **page}
 
 
 def findings_check(

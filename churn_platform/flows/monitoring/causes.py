@@ -19,13 +19,15 @@ from churn_platform.drift.root_cause.amounts import amount_evidence
 from churn_platform.drift.root_cause.customers import customer_evidence
 from churn_platform.drift.root_cause.declaration import declared_causes
 from churn_platform.drift.root_cause.evidence import Evidence, strongest
-from churn_platform.drift.root_cause.feeds import feed_evidence
+from churn_platform.drift.root_cause.feeds import RECENT, feed_evidence
 from churn_platform.drift.root_cause.ranking import CauseRanking, rank
+from churn_platform.drift.root_cause.reported import reported_evidence
 from churn_platform.drift.root_cause.service import service_evidence
 from churn_platform.drift.root_cause.signals import Periods
 
 if TYPE_CHECKING:
     from churn_platform.drift.finding import Finding
+    from churn_platform.drift.root_cause.raw import RawSignals
     from churn_platform.drift.root_cause.split import Split
 
 LONGEST_REFERENCE = timedelta(150)
@@ -55,13 +57,14 @@ def rank_causes(platform: Platform, day: date, extra: Sequence[Evidence] = ()) -
     from churn_platform.adapters.raw_signals import read_raw_signals
 
     reference = reference_days(platform, day)
-    periods = Periods(reference.first, (reference.first, reference.last), day)
     raw = read_raw_signals(platform.warehouse, reference.first, day)
+    periods = Periods(reference.first, (reference.first, reference.last), _landed_through(raw, day))
     found = [
-        *feed_evidence(raw, periods),
+        *_believable(platform, day, feed_evidence(raw, periods)),
         *amount_evidence(raw, periods),
         *customer_evidence(raw, periods),
         *service_evidence(raw, periods),
+        *reported_evidence(_file_findings(platform, day)),
         *extra,
     ]
     splits: dict[str, Split] = {}
@@ -74,6 +77,49 @@ def rank_causes(platform: Platform, day: date, extra: Sequence[Evidence] = ()) -
         splits, notes = dict(moved.splits), moved.notes
     ranked = rank(declared_causes(), found)
     return CauseRanking(day, periods.reference, ranked, tuple(strongest(found)), splits, notes)
+
+
+def departures_expected(platform: Platform, day: date) -> bool:
+    """Whether customers were under observation for most of the label horizon before `day`: only then must somebody have left."""
+    horizon = platform.policies.label.horizon.days
+    observed = sum(platform.calendar.expects_customers(day - timedelta(n)) for n in range(1, horizon + 1))
+    return observed * 2 >= horizon
+
+
+def _believable(platform: Platform, day: date, found: list[Evidence]) -> list[Evidence]:
+    """Without silent labels where nobody was under observation, as in a replay's pause."""
+    return found if departures_expected(platform, day) else [one for one in found if one.name != "labels_late"]
+
+
+def explained(platform: Platform, day: date, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings of a day, those that act with the likeliest causes among their evidence; all as they are where none acts."""
+    if not any(finding.acts for finding in findings):
+        return tuple(findings)
+    return with_causes(findings, rank_causes(platform, day))
+
+
+def explained_by_files(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The same for findings about landed files, which are judged before any table is read: they are the evidence themselves."""
+    if not any(finding.acts for finding in findings):
+        return tuple(findings)
+    found = reported_evidence(findings)
+    window = findings[0].window
+    return with_causes(
+        findings, CauseRanking(window.last, None, rank(declared_causes(), found), tuple(strongest(found)), {})
+    )
+
+
+def _landed_through(raw: RawSignals, day: date) -> date:
+    """The day up to which files are in the warehouse: yesterday, where a report is made before today's were read."""
+    landed = raw.receipts["day"].max() if len(raw.receipts) else None
+    yesterday = day - timedelta(1)
+    return yesterday if landed is not None and landed.date() == yesterday else day
+
+
+def _file_findings(platform: Platform, day: date) -> list[Finding]:
+    """What the schema report found about the files of the last week."""
+    recorded = platform.ops.findings(report="schema", first_day=day - timedelta(RECENT - 1))
+    return [finding for one in recorded if one.day <= day for finding in one.findings]
 
 
 def reference_days(platform: Platform, day: date) -> Reference:
