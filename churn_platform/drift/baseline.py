@@ -21,6 +21,7 @@ from churn_platform.drift.tally import ColumnReference, column_reference
 
 BASELINE_FILE = "drift_baseline.json"
 FORMAT = 1
+MOSTLY_ONE = 0.8
 
 
 @dataclass(frozen=True)
@@ -181,18 +182,27 @@ def make_baseline(
 
 
 def correlations_of(watched: Mapping[str, Watched]) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
-    """Names of the numeric features that vary, and their Pearson correlations over rows that have both values."""
+    """Names of the numeric features that vary, and their Pearson correlations over rows that have both values.
+
+    A column with one value in most of its rows (`MOSTLY_ONE`) is left out: its correlations hang on a few (overdue invoices moved by
+    0.15 without any change, measured).
+    """
     numbers = {
         name: column.values
         for name, column in watched.items()
         if column.family == "feature" and not column.domain and len(column.values)
     }
     frame = pd.DataFrame(numbers)
-    frame = frame.loc[:, frame.nunique() > 1]
+    frame = frame.loc[:, [_varies(frame[name]) for name in frame]]
     matrix = frame.corr().to_numpy() if frame.shape[1] else np.zeros((0, 0))
     kept = [k for k in range(len(matrix)) if not np.isnan(matrix[k]).any()]
     matrix = matrix[np.ix_(kept, kept)]
     return tuple(str(frame.columns[k]) for k in kept), tuple(tuple(map(float, row)) for row in matrix)
+
+
+def _varies(column: pd.Series) -> bool:
+    shares = column.value_counts(normalize=True)
+    return len(shares) > 1 and float(shares.iloc[0]) <= MOSTLY_ONE
 
 
 def _known_by(rows: pd.DataFrame, horizon_days: int) -> tuple[float, ...]:

@@ -82,9 +82,15 @@ def column_reference(watched: Watched, bins: int) -> ColumnReference:
             (),
             (),
         )
-    grid, below = ks_grid(watched.values)
-    distribution = numeric_distribution(watched.name, watched.values, bins)
-    return ColumnReference(watched.name, watched.family, watched.label, distribution, grid, below)
+    return column_reference_of_numbers(watched.name, watched.family, watched.label, watched.values, bins)
+
+
+def column_reference_of_numbers(
+    name: str, family: Family, label: str, values: NDArray[np.float64], bins: int
+) -> ColumnReference:
+    """The reference of a numeric column: bins of equal mass, and the grid."""
+    grid, below = ks_grid(values)
+    return ColumnReference(name, family, label, numeric_distribution(name, values, bins), grid, below)
 
 
 def ks_grid(values: NDArray[np.float64]) -> tuple[tuple[float, ...], tuple[int, ...]]:

@@ -210,7 +210,7 @@ def _against_usual(
     more = now.missing - was.missing
     spread = math.sqrt(max(was.missing * (1 - was.missing), 1 / facts.rows) / facts.rows)
     if more > policy.missing_share_change and more > 6 * spread:
-        said = f"{now.missing:.0%} of the values are missing, usually {was.missing:.0%}"
+        said = f"{now.missing:.0%} of the values are missing, usually {was.missing:.0%} at most"
         yield _column_finding(day, table, name, policy.additive, "missing_share", now.missing,
                               was.missing + policy.missing_share_change, facts, said, {})  # fmt: skip
     if now.median and was.median and now.positive >= policy.min_rows:

@@ -11,10 +11,13 @@ from statistics import median
 
 from churn_platform.drift.schema.facts import FileFacts
 
+FEW = 20
+"""A file of fewer rows says little about shares."""
+
 
 @dataclass(frozen=True, slots=True)
 class UsualColumn:
-    """What a column usually looks like; `written` are the ways it has been written."""
+    """What a column usually looks like; `written` are the ways it has been written, `missing` is the largest share of a day's file."""
 
     written: frozenset[str]
     missing: float
@@ -59,7 +62,7 @@ def usual_table(table: str, files: Sequence[FileFacts], customers: int, expected
         total = sum(weight)
         columns[name] = UsualColumn(
             frozenset(column.written for column in seen if column.written != "blank"),
-            sum(column.missing * rows for column, rows in zip(seen, weight, strict=True)) / total,
+            max((column.missing for column, rows in zip(seen, weight, strict=True) if rows >= FEW), default=1.0),
             median(medians) if medians else None,
             sum(column.fractional * rows for column, rows in zip(seen, weight, strict=True)) / total,
         )
