@@ -111,12 +111,13 @@ def _case(task: Task, began: float, on_days: Callable[[int], None]) -> None:
     platform, run = _opened()
     lived = live(platform, run, task.first, task.last, on_days)
     findings = recorded_findings(platform)
+    alarms = alarms_of(findings)
     first = 0 if case.change_day is None else case.branch_day
     written = export_windows(platform, settings.home / "exported", first, task.last, lived.blocked)
     result = CaseResult(
         case.key,
-        alarms_of(findings),
-        named_causes(findings),
+        alarms,
+        {} if case.change_day is None else named_causes(platform, alarms, case.change_day),
         lived.blocked,
         task.folder.keep_windows(written.folder),
         lived.runs,

@@ -33,6 +33,8 @@ RunDays = Callable[[str, tuple[date, date] | None], str | None]
 LONGEST_RANGE = 60
 #: a platform that refuses its input this many days in a row is not lived on: nothing new would be seen
 PATIENCE = 10
+#: on how many days with an alarm the causes are asked for: ranking reads half a year of raw tables
+DAYS_ASKED = 8
 
 
 @dataclass
@@ -137,14 +139,16 @@ def alarms_of(findings: Mapping[int, Iterable[Finding]]) -> AlarmsByDay:
     return {day: alarms for day, alarms in acting.items() if alarms}
 
 
-def named_causes(findings: Mapping[int, Iterable[Finding]]) -> dict[int, str]:
-    """The cause ranked first on each day on which findings say one: their evidence's `causes`, best first."""
-    named: dict[int, str] = {}
-    for day, there in findings.items():
-        for finding in there:
-            causes = finding.evidence.get("causes") if finding.acts else None
-            if isinstance(causes, list) and causes and isinstance(causes[0], dict) and "name" in causes[0]:
-                named.setdefault(day, str(causes[0]["name"]))
+def named_causes(platform: Platform, alarms: AlarmsByDay, change_day: int) -> dict[int, str]:
+    """The cause that the platform ranks first, on the first days from `change_day` on which something acts: when a person would ask."""
+    from churn_platform.flows.monitoring.causes import rank_causes
+
+    asked = sorted(day for day in alarms if day >= change_day)[:DAYS_ASKED]
+    named = {}
+    for day in asked:
+        date_asked = platform.calendar.live_from + timedelta(day)
+        with simulated_time(_morning_after(date_asked)):
+            named[day] = rank_causes(platform, date_asked).first.name
     return named
 
 

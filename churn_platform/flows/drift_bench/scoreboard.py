@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from churn_platform.drift.root_cause.ranking import UNKNOWN
 from churn_platform.flows.drift_bench.alarms import (
     Alarm,
     AlarmsByDay,
@@ -24,7 +25,7 @@ from churn_platform.flows.drift_bench.alarms import (
 from churn_platform.flows.drift_bench.cases import Case
 
 PLATFORM = "platform"
-#: the cause is looked for from the day of the detection to this many days later: a ranking needs a window of its own
+#: the first cause that is named counts, if it is named by so many days after the detection; `unknown` names none
 DAYS_TO_NAME_THE_CAUSE = 7
 
 
@@ -105,8 +106,9 @@ def _detection(one: LivedCase, calm: LivedCase, monitor: str) -> Detection:
     if monitor != PLATFORM or detection.days is None:
         return detection
     noticed = change_day + detection.days
-    named = [day for day in sorted(one.causes) if noticed <= day <= noticed + DAYS_TO_NAME_THE_CAUSE]
-    return replace(detection, cause=one.causes[named[0]] if named else None)
+    asked = [day for day in sorted(one.causes) if noticed <= day <= noticed + DAYS_TO_NAME_THE_CAUSE]
+    named = [one.causes[day] for day in asked if one.causes[day] != UNKNOWN]
+    return replace(detection, cause=named[0] if named else None)
 
 
 def _line(
