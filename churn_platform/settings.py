@@ -76,6 +76,16 @@ class Settings:
         return self.home / "published"
 
     @property
+    def routing_file(self) -> Path:
+        """Which model answers whom: what the scoring API follows."""
+        return self.home / "serving" / "routing.json"
+
+    @property
+    def predictions(self) -> Path:
+        """The prediction log's segments."""
+        return self.home / "predictions"
+
+    @property
     def reports(self) -> Path:
         """HTML reports, one folder per model version."""
         return self.home / "reports"

@@ -162,13 +162,28 @@ class AbTestPolicy(Block):
 
 
 class RolloutPolicy(Block):
-    """The four strategies, and the one taken unless a plan says otherwise."""
+    """The four strategies, the one taken unless a plan says otherwise, and what holds for all of them."""
 
     strategy: Literal["canary", "shadow", "blue_green", "ab_test"]
+    high_risk_strategy: Literal["canary", "shadow", "blue_green", "ab_test"]
+    on_hold_exhausted: Literal["rollback", "ask"]
+    watch: Span
+    false_rollbacks: Probability
     canary: CanaryPolicy
     shadow: ShadowPolicy
     blue_green: BlueGreenPolicy
     ab_test: AbTestPolicy
+
+
+class RequestLimits(Block):
+    """What a request may ask for, and how long it may wait: refused before it is parsed, or answered 429, rather than served late."""
+
+    body: Annotated[int, Unit("bytes"), Field(ge=1024)]
+    depth: Annotated[int, Unit("levels"), Field(ge=2)]
+    batch: Rows
+    waiting: Annotated[int, Unit("requests"), Field(ge=1)]
+    deadline: Span
+    retry_after: Span
 
 
 class ServingPolicy(Block):
@@ -180,6 +195,8 @@ class ServingPolicy(Block):
     min_instances: Annotated[int, Unit("instances"), Field(ge=1)]
     max_instances: Annotated[int, Unit("instances"), Field(ge=1)]
     requests_per_second_per_instance: RequestRate
+    features_kept: Span
+    limits: RequestLimits
 
     def contradictions(self) -> Iterator[Contradiction]:
         """The largest fleet carries the promised load."""

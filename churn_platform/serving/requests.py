@@ -1,0 +1,178 @@
+"""Requests and answers in their declared form, for the OpenAPI document and for validation; and the limits before anything is parsed.
+
+What belongs here: reading a body within its bounds, and refusing it by the name of the field. What does not: answering.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from churn_platform.policies.releasing import RequestLimits
+from churn_platform.serving.answers import Unanswerable
+
+CustomerId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$", examples=["7590-VHVEG"])]
+_CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+Form = TypeVar("Form", bound=BaseModel)
+AttributeValue = str | int | float | bool | None
+
+
+class PredictionRequest(BaseModel):
+    """One customer: known, by id, or described by the attributes of a `customers` row."""
+
+    model_config = _CLOSED
+
+    customer_id: CustomerId | None = None
+    attributes: Annotated[dict[str, AttributeValue], Field(min_length=1, max_length=64)] | None = None
+
+
+class BatchRequest(BaseModel):
+    """Several customers, each as in a single request."""
+
+    model_config = _CLOSED
+
+    customers: Annotated[list[PredictionRequest], Field(min_length=1)]
+
+
+class ReasonAnswer(BaseModel):
+    """One feature's part in the margin (log odds); above zero is towards leaving."""
+
+    feature: str
+    value: str | int | float | None
+    contribution: float
+    text: str
+
+
+class PredictionAnswer(BaseModel):
+    """`base_margin`, the reasons' contributions and `other_contributions` sum to `margin`, of which `probability` is the logistic.
+
+    Under the kill switch's fallback there is no probability and no reason: the decision is the documented rule's.
+    """
+
+    prediction_id: str
+    customer_id: str | None
+    probability: float | None
+    band: Literal["low", "medium", "high"] | None
+    decision: str
+    decile: int | None
+    margin: float | None
+    base_margin: float | None
+    reasons: list[ReasonAnswer]
+    other_contributions: float | None
+    model_version: str
+    model_digest: str | None
+    variant: str
+    feature_set: str
+    feature_date: str
+    feature_age_days: int
+    degraded: bool
+
+
+class RefusedAnswer(BaseModel):
+    """A customer of a batch that gets no prediction, and why."""
+
+    customer_id: str | None
+    error: str
+    field: str | None
+
+
+class BatchAnswer(BaseModel):
+    """One entry per customer, in the request's order."""
+
+    predictions: list[PredictionAnswer | RefusedAnswer]
+
+
+class ErrorAnswer(BaseModel):
+    """Why there is no prediction, and the field it is about."""
+
+    error: str
+    field: str | None = None
+
+
+def read_json(body: bytes, limits: RequestLimits) -> Any:
+    """The body's JSON.
+
+    Raises:
+        Unanswerable: 413 for a body over the limit, 422 for one that nests too deep or is no JSON (NaN and Infinity are none).
+    """
+    if len(body) > limits.body:
+        raise Unanswerable(413, f"the body has more than {limits.body} bytes: send smaller batches")
+    if _depth(body, limits.depth) > limits.depth:
+        raise Unanswerable(422, f"the body nests deeper than {limits.depth} levels")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Unanswerable(422, f"the body is no JSON: {error}") from None
+
+
+def _depth(body: bytes, enough: int) -> int:
+    """How deep the brackets nest outside of texts; stops one beyond `enough`."""
+    if body.count(b"{") + body.count(b"[") <= enough:
+        return 0  # not that many brackets: no need to look where they stand
+    depth = deepest = 0
+    in_text = escaped = False
+    for byte in body:
+        if in_text:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_text = False
+        elif byte == 0x22:
+            in_text = True
+        elif byte in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > enough:
+                return deepest
+        elif byte in b"}]":
+            depth -= 1
+    return deepest
+
+
+def single(content: Any) -> tuple[str | None, dict[str, Any] | None]:
+    """(customer_id, None) or (None, attributes) of a single request.
+
+    Raises:
+        Unanswerable: 422, naming the field.
+    """
+    if type(content) is dict and len(content) == 1 and type(content.get("customer_id")) is str:
+        customer_id = content["customer_id"]  # by far the most frequent request, judged without pydantic
+        if 0 < len(customer_id) <= 64 and all("!" <= letter <= "~" for letter in customer_id):
+            return customer_id, None
+    request = _validated(PredictionRequest, content)
+    return _one_of(request, "")
+
+
+def batch(content: Any, limits: RequestLimits) -> list[tuple[str | None, dict[str, Any] | None]]:
+    """The customers of a batch, each as `single` gives it.
+
+    Raises:
+        Unanswerable: 422, naming the customer's place and the field; 413 for too many.
+    """
+    if isinstance(content, dict) and isinstance(content.get("customers"), list):
+        count = len(content["customers"])
+        if count > limits.batch:
+            raise Unanswerable(
+                413, f"{count} customers are more than {limits.batch}: send several batches", "customers"
+            )
+    request = _validated(BatchRequest, content)
+    return [_one_of(one, f"customers.{place}.") for place, one in enumerate(request.customers)]
+
+
+def _one_of(request: PredictionRequest, at: str) -> tuple[str | None, dict[str, Any] | None]:
+    if (request.customer_id is None) == (request.attributes is None):
+        raise Unanswerable(422, "name a customer_id or give attributes, one of the two", f"{at}customer_id")
+    return request.customer_id, request.attributes
+
+
+def _validated(form: type[Form], content: Any) -> Form:
+    try:
+        return form.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise Unanswerable(422, f"{where}: {first['msg']}", where) from None
