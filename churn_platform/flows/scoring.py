@@ -20,6 +20,7 @@ import pandas as pd
 from churn_platform.adapters.platform import Platform
 from churn_platform.contracts.features import FEATURE_SETS
 from churn_platform.contracts.predictions import BANDS
+from churn_platform.flows.monitoring.costs import keep_seconds, timed
 from churn_platform.scoring import (
     Provenance,
     ScoringError,
@@ -173,9 +174,12 @@ def score_days(platform: Platform, days: Sequence[date]) -> ScoredDays:
     if not wanted:
         why = "; ".join(f"{day}: {reason}" for day, reason in list(passed_over.items())[:3])
         raise ScoringError(f"there is no day to score: {why}")
+    seconds: dict[date, float] = {}
     scored = tuple(
-        _score_rows(platform, version, package, day, rows) for day, rows in _features_by_day(platform, package, wanted)
+        timed(seconds, day, lambda day=day, rows=rows: _score_rows(platform, version, package, day, rows))
+        for day, rows in _features_by_day(platform, package, wanted)
     )
+    keep_seconds(platform.settings, version, seconds)
     return ScoredDays(version, scored, passed_over, platform.policies.gates.evaluation.max_contribution_gap)
 
 

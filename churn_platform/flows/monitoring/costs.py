@@ -7,9 +7,11 @@ reading both again. What does not: judging them (`drift/cost.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.adapters.file_lock import exclusive
@@ -18,6 +20,15 @@ from churn_platform.drift.cost import DayCost
 from churn_platform.settings import Settings
 
 DATASET = "daily_scores"
+Done = TypeVar("Done")
+
+
+def timed(seconds: dict[date, float], day: date, work: Callable[[], Done]) -> Done:
+    """Do the work of a day, and put the seconds that it took beside its date."""
+    began = time.perf_counter()
+    done = work()
+    seconds[day] = time.perf_counter() - began
+    return done
 
 
 def keep_seconds(settings: Settings, version: str, seconds: Mapping[date, float]) -> None:
