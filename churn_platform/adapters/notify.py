@@ -170,7 +170,5 @@ def _keep_quiet() -> None:
     """The library's lines go to nobody but us: they name hosts and paths, which are keys on some channels."""
     library = logging.getLogger("apprise")
     library.propagate = False
-    if not library.handlers:
-        library.addHandler(logging.NullHandler())
-    for name in ("urllib3", "requests_oauthlib"):
+    for name in ("apprise", "urllib3", "requests_oauthlib"):
         logging.getLogger(name).setLevel(logging.WARNING)

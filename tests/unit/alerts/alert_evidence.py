@@ -15,7 +15,7 @@ from churn_platform.policies import load_policies
 POLICIES = load_policies()
 POLICY = POLICIES.alerts
 FIRST = date(2026, 6, 1)
-AT = datetime(2026, 6, 1, 7, tzinfo=UTC)
+AT = datetime(2026, 6, 1, 9, tzinfo=UTC)
 REPORT_OF: dict[Signal, str] = {
     "data_drift": "drift",
     "feature_drift": "drift",
