@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -176,7 +176,7 @@ def score_days(platform: Platform, days: Sequence[date]) -> ScoredDays:
         raise ScoringError(f"there is no day to score: {why}")
     seconds: dict[date, float] = {}
     scored = tuple(
-        timed(seconds, day, lambda day=day, rows=rows: _score_rows(platform, version, package, day, rows))
+        timed(seconds, day, partial(_score_rows, platform, version, package, day, rows))
         for day, rows in _features_by_day(platform, package, wanted)
     )
     keep_seconds(platform.settings, version, seconds)
