@@ -1,6 +1,7 @@
 with source as (
 
     select * from {{ source('raw', 'account_usage') }}
+    where {{ of_built_customers(source('raw', 'account_usage')) }}
 
 ),
 

@@ -1,6 +1,7 @@
 with source as (
 
     select * from {{ source('raw', 'churn_events') }}
+    where {{ of_built_customers(source('raw', 'churn_events')) }}
 
 ),
 

@@ -1,6 +1,7 @@
 with source as (
 
     select * from {{ source('raw', 'customers') }}
+    where {{ of_built_customers(source('raw', 'customers')) }}
 
 ),
 

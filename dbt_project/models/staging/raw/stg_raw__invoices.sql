@@ -1,6 +1,7 @@
 with source as (
 
     select * from {{ source('raw', 'invoices') }}
+    where {{ of_built_customers(source('raw', 'invoices'), 'invoice_id') }}
 
 ),
 

@@ -1,6 +1,7 @@
 with source as (
 
     select * from {{ source('raw', 'retention_contacts') }}
+    where {{ of_built_customers(source('raw', 'retention_contacts'), 'contact_id') }}
 
 ),
 

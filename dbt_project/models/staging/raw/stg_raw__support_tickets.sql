@@ -1,6 +1,7 @@
 with source as (
 
     select * from {{ source('raw', 'support_tickets') }}
+    where {{ of_built_customers(source('raw', 'support_tickets'), 'ticket_id') }}
 
 ),
 
