@@ -52,6 +52,7 @@ def drift_bench(
                 code=code_digest(),
                 policy=platform.policies.digest,
                 gap=platform.policies.alerts.same_incident_within.days,
+                declared=platform.policies.drift.false_discovery_rate,
                 live_task=live_in_a_process,
                 with_peers=peers,
                 processes=processes,
@@ -118,6 +119,7 @@ def _lines(board: dict[str, Any]) -> Iterator[Any]:
     if board["peers_missing"]:
         yield f"The peers' figures are missing: {board['peers_missing']}"
     yield _by_scenario(board)
+    yield _calm_windows(board)
     for seed, alarms in board["false_alarms"].items():
         if alarms:
             told = "; ".join(
@@ -157,6 +159,19 @@ def _by_scenario(board: dict[str, Any]) -> Any:
         subjects = dict.fromkeys(subject for change in changes for subject in change["platform"]["subjects"])
         causes = dict.fromkeys(change["platform"]["cause"] or "none" for change in changes)
         table.add_row(name, *days, ", ".join(list(subjects)[:4]), ", ".join(causes))
+    return table
+
+
+def _calm_windows(board: dict[str, Any]) -> Any:
+    """False alarm rates of calm windows by their rows."""
+    from rich.table import Table
+
+    table = Table(title="calm windows drawn from the calm lives' own rows")
+    for column in ("rows", "windows", "enough rows to judge", "false alarms", "of which would act", "declared"):
+        table.add_column(column, justify="right")
+    for row in board["calm_windows"]:
+        shares = (row["judged_share"], row["false_alarm_rate"], row["acting_rate"], row["declared"])
+        table.add_row(f"{row['rows']:,}", f"{row['drawn']:,}", *(f"{share:.1%}" for share in shares))
     return table
 
 

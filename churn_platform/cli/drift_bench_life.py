@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from churn_platform.adapters.platform import Platform
     from churn_platform.flows.drift_bench.board import Task
+    from churn_platform.flows.drift_bench.calm_windows import CalmWindows
+    from churn_platform.flows.drift_bench.cases import Case
     from churn_platform.flows.drift_bench.life import RunDays
 
 
@@ -123,8 +125,19 @@ def _case(task: Task, began: float, on_days: Callable[[int], None]) -> None:
         lived.runs,
         round(time.perf_counter() - began, 1),
         tuple(told(findings)),
+        tuple(one.to_dict() for one in _calm_windows(platform, case)) if case.change_day is None else (),
     )
     write_result(task.target, result)
+
+
+def _calm_windows(platform: Platform, case: Case) -> list[CalmWindows]:
+    """Windows drawn from the calm life's live rows."""
+    from datetime import timedelta
+
+    from churn_platform.flows.drift_bench.calm_windows import judge_calm_windows
+
+    live_from = platform.calendar.live_from
+    return judge_calm_windows(platform, live_from, live_from + timedelta(case.live_days - 1), case.seed)
 
 
 def _opened() -> tuple[Platform, RunDays]:

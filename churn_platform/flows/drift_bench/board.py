@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from churn_platform.flows.drift_bench.calm_windows import rates
 from churn_platform.flows.drift_bench.cases import Case, SeedPlan
 from churn_platform.flows.drift_bench.peers import (
     PACKAGES,
@@ -95,6 +96,7 @@ def run_board(
     code: str,
     policy: str,
     gap: int,
+    declared: float,
     live_task: LiveTask,
     with_peers: bool,
     processes: int,
@@ -108,6 +110,7 @@ def run_board(
         folder: where homes, results and windows are kept; what is there and still right is not made again.
         code, policy: digests that results depend on.
         gap: days of silence between two alarms (`alerts.same_incident_within`).
+        declared: the false alarm rate that the policy declares (`drift.false_discovery_rate`).
         live_task: lives one task in a process of its own.
         with_peers: whether to show the windows to the peers.
         processes: lives at a time.
@@ -145,6 +148,9 @@ def run_board(
     return {
         **board,
         "false_alarms": {str(one.case.seed): false_alarms(one.alarms[PLATFORM], gap) for one in calm},
+        "calm_windows": rates(
+            [list(result.calm_windows) for case, result in cases if case.change_day is None], declared
+        ),
         "refused_days": {result.key: len(result.blocked) for _, result in cases if result.blocked},
         "peers_missing": missing,
         "versions": {} if peers is None else peers.versions,

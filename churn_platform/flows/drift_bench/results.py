@@ -21,7 +21,8 @@ from churn_platform.flows.drift_bench.peers import SCRIPT
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One lived case. `windows` names its folder of exported windows; `acting` are its acting findings, for reading."""
+    """One lived case. `windows` names its folder of exported windows; `acting` are its acting findings, for reading;
+    `calm_windows` what `calm_windows.py` counted in a calm life."""
 
     key: str
     alarms: AlarmsByDay
@@ -31,6 +32,7 @@ class CaseResult:
     runs: int
     seconds: float
     acting: tuple[dict[str, Any], ...] = ()
+    calm_windows: tuple[dict[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def write_result(path: Path, result: CaseResult) -> None:
         "runs": result.runs,
         "seconds": result.seconds,
         "acting": list(result.acting),
+        "calm_windows": list(result.calm_windows),
     }
     write_atomically(path, json.dumps(content).encode(), durable=False)
 
@@ -109,6 +112,7 @@ def read_result(path: Path) -> CaseResult | None:
             runs=int(content["runs"]),
             seconds=float(content["seconds"]),
             acting=tuple(content["acting"]),
+            calm_windows=tuple(content["calm_windows"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

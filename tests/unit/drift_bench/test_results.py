@@ -19,6 +19,7 @@ RESULT = CaseResult(
     3,
     12.5,
     ({"day": 90, "signal": "feed_late"},),
+    ({"rows": 250, "drawn": 10, "judged": 10, "violating": 1, "acting": 0},),
 )
 
 
