@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_platform.adapters.platform import Platform
@@ -54,16 +56,10 @@ def rank_causes(platform: Platform, day: date, extra: Sequence[Evidence] = ()) -
     Raises:
         WarehouseError: there is no warehouse to read.
     """
-    from churn_platform.adapters.raw_signals import read_raw_signals
-
     reference = reference_days(platform, day)
-    raw = read_raw_signals(platform.warehouse, reference.first, day)
-    periods = Periods(reference.first, (reference.first, reference.last), _landed_through(raw, day))
+    file = platform.warehouse.path.stat()
     found = [
-        *_believable(platform, day, feed_evidence(raw, periods)),
-        *amount_evidence(raw, periods),
-        *customer_evidence(raw, periods),
-        *service_evidence(raw, periods),
+        *_believable(platform, day, _raw_evidence(platform.warehouse.path, file.st_mtime_ns, reference, day)),
         *reported_evidence(_file_findings(platform, day)),
         *extra,
     ]
@@ -76,7 +72,23 @@ def rank_causes(platform: Platform, day: date, extra: Sequence[Evidence] = ()) -
         found += moved.evidence
         splits, notes = dict(moved.splits), moved.notes
     ranked = rank(declared_causes(), found)
-    return CauseRanking(day, periods.reference, ranked, tuple(strongest(found)), splits, notes)
+    return CauseRanking(day, (reference.first, reference.last), ranked, tuple(strongest(found)), splits, notes)
+
+
+@lru_cache(maxsize=4)
+def _raw_evidence(warehouse: Path, written: int, reference: Reference, day: date) -> tuple[Evidence, ...]:
+    """What the raw tables say on a day; several reports of a day ask, and `written` says that the tables are still the same."""
+    from churn_platform.adapters.raw_signals import read_raw_signals
+    from churn_platform.adapters.warehouse import Warehouse
+
+    raw = read_raw_signals(Warehouse(warehouse), reference.first, day)
+    periods = Periods(reference.first, (reference.first, reference.last), _landed_through(raw, day))
+    return (
+        *feed_evidence(raw, periods),
+        *amount_evidence(raw, periods),
+        *customer_evidence(raw, periods),
+        *service_evidence(raw, periods),
+    )
 
 
 def departures_expected(platform: Platform, day: date) -> bool:
@@ -86,7 +98,7 @@ def departures_expected(platform: Platform, day: date) -> bool:
     return observed * 2 >= horizon
 
 
-def _believable(platform: Platform, day: date, found: list[Evidence]) -> list[Evidence]:
+def _believable(platform: Platform, day: date, found: Sequence[Evidence]) -> Sequence[Evidence]:
     """Without silent labels where nobody was under observation, as in a replay's pause."""
     return found if departures_expected(platform, day) else [one for one in found if one.name != "labels_late"]
 

@@ -17,6 +17,7 @@ from churn_platform.adapters.platform import ACTOR, Platform
 from churn_platform.contracts.tables import RAW_TABLES
 from churn_platform.drift.finding import Finding
 from churn_platform.drift.schema import FileFacts, UsualTable, file_facts, schema_findings, unreadable_file, usual_table
+from churn_platform.flows.monitoring.causes import explained_by_files
 
 REPORT = "schema"
 RUN = 7
@@ -37,7 +38,8 @@ def report_schema(platform: Platform, days: Sequence[date]) -> SchemaReport:
     """Judge the landed files of `days` and record what was found; history days are what the others are compared with."""
     live_from = platform.calendar.live_from
     passed_over = {day.isoformat(): "history: later days are compared with it" for day in days if day < live_from}
-    found = judge_files(platform, [day for day in days if day >= live_from])
+    judged = judge_files(platform, [day for day in days if day >= live_from])
+    found = {day: explained_by_files(findings) for day, findings in judged.items()}
     for day, findings in found.items():
         platform.ops.record_findings(day, REPORT, None, findings, actor=ACTOR, at=platform.now())
     return SchemaReport(found, passed_over)
