@@ -69,6 +69,7 @@ class ChampionChallengerPolicy(Block):
     resamples: Annotated[int, Unit("bootstrap resamples"), Field(ge=100, le=1_000_000)]
     seed: Seed
     confidence: Probability
+    score_confidence: Probability
     business: BusinessValuePolicy
 
     def contradictions(self) -> Iterator[Contradiction]:

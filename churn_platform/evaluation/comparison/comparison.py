@@ -160,7 +160,7 @@ def compare(
         auc=auc,
         f1=paired("f1"),
         value=paired("value"),
-        score=percentile(score, policy.confidence, method, len(rows)),
+        score=percentile(score, policy.score_confidence, method, len(rows)),
         latency_saving=latency,
         size_saving=size,
         delong_p=delong_p(difference),

@@ -4,8 +4,9 @@ What belongs here: the rule from a comparison and its gate to an outcome with re
 what is done about it (`promotion`, flows).
 
 The challenger wins with a weighted score of at least `min_gain` whose paired interval lies above zero, an AUC that is not inferior by
-its paired interval, and a retained value that is not worse. It loses where the score, the AUC or the money is worse by more than the
-policy's margin and by more than chance. Everything between is a tie: the champion stays, since a switch has a cost and no known gain.
+its paired interval, and a retained value that is not worse. It loses where the score or the AUC is worse by more than the policy's
+margin, or the money by more than the clip, each beyond chance. Everything between is a tie: the champion stays, since a switch has a
+cost and no known gain.
 """
 
 from __future__ import annotations
@@ -51,9 +52,10 @@ def comparison_decision(
         worse.append(
             f"the weighted score {_signed(score.value)} is at or below -{policy.min_gain:g}, beyond chance; {told}"
         )
-    if auc.value <= -policy.auc_margin and auc.high < 0.0:
+    by_chance = comparison.delong_p > 1.0 - policy.score_confidence
+    if auc.value <= -policy.auc_margin and auc.high < 0.0 and not by_chance:
         worse.append(f"AUC is lower by {-auc.value:.4f}, more than {policy.auc_margin:g} and beyond chance; {told}")
-    if value.value < -tolerated and value.high < 0.0:
+    if value.value < -policy.clip * abs(comparison.value.champion.value) and value.high < 0.0:
         worse.append(f"it retains {-value.value:,.0f} USD less per 1,000 customers, beyond chance; {told}")
     if worse:
         return ComparisonDecision("loses", tuple(worse))
