@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = (
     "feeds", "training", "evaluation", "explanation", "scoring", "drift", "estimation", "promotion", "retention", "retraining", "governance",
-    "simulation", "alerts",
+    "simulation", "alerts", "rollout",
     "contracts", "policies",
 )  # fmt: skip
 OUTSIDE = ("duckdb", "mlflow", "sqlalchemy", "dagster", "dagster_dbt", "dbt", "fastapi")
