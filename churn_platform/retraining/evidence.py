@@ -98,22 +98,36 @@ def acting(reports: Sequence[Recorded], signals: frozenset[Signal]) -> tuple[tup
     )
 
 
-def drift_onset(reports: Sequence[Recorded], day: date, same_incident_within: timedelta) -> date | None:
-    """The first day of the window in which the present episode of drift was first seen to act; None where nothing acts.
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A stretch of time in which drift acts: the day it was first noticed on, and the earliest on which it can have begun."""
 
-    An episode goes on while drift acts again within `same_incident_within`. The window's first day is the earliest on which the
-    change can have begun, so that what counts as observed after the change is never too little.
+    noticed: date
+    began: date
+
+
+def drift_episode(reports: Sequence[Recorded], day: date, same_incident_within: timedelta) -> Episode | None:
+    """The present episode of drift or decay; None where nothing acts.
+
+    An episode goes on while something acts again within `same_incident_within`. It can have begun on the first day of the window in
+    which it was first seen: what counts as observed after the change is then never too little.
     """
-    onset: date | None = None
+    found: Episode | None = None
     expected = day
     for report in sorted(reports, key=lambda one: one.day, reverse=True):
         if report.day > day:
             continue
-        found = acting([report], DRIFT | DECAY)
-        if not found:
+        seen = acting([report], DRIFT | DECAY)
+        if not seen:
             continue
         if expected - report.day > same_incident_within:
             break
-        onset = min(finding.window.first for _, finding in found)
+        found = Episode(report.day, min(finding.window.first for _, finding in seen))
         expected = report.day
-    return onset
+    return found
+
+
+def drift_onset(reports: Sequence[Recorded], day: date, same_incident_within: timedelta) -> date | None:
+    """The earliest day on which the present episode can have begun; None where nothing acts."""
+    episode = drift_episode(reports, day, same_incident_within)
+    return episode.began if episode is not None else None

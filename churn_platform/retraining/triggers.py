@@ -21,7 +21,7 @@ from churn_platform.retraining.evidence import (
     OUTCOMES_TABLE,
     RetrainingEvidence,
     acting,
-    drift_onset,
+    drift_episode,
     in_force,
 )
 
@@ -137,11 +137,14 @@ def _fires(
     ids = tuple(sorted({sequence for sequence, _ in found}))
     worst = max((finding for _, finding in found), key=lambda finding: SEVERITIES.index(finding.severity))
     seen = f"{len(found)} acting finding{'s' if len(found) > 1 else ''}, as {worst.signal} of {worst.subject}: {worst.reason}"
-    last, onset = evidence.last_training, drift_onset(evidence.reports, evidence.day, WEEK)
-    if last is None or onset is None or last.as_of < onset:
+    last, episode = evidence.last_training, drift_episode(evidence.reports, evidence.day, WEEK)
+    if last is None or episode is None or last.as_of < episode.noticed:
         return Answer(trigger, True, seen, ids)
     needed = policy.data_volume.min_new_outcomes
-    told = f"{evidence.matured_since_onset:,} outcomes of customers observed since {onset} matured after the training as of {last.as_of}"
+    told = (
+        f"{evidence.matured_since_onset:,} outcomes of customers observed since {episode.began} matured after the training "
+        f"as of {last.as_of}"
+    )
     if evidence.matured_since_onset >= needed:
         return Answer(trigger, True, f"{seen}; {told}", ids)
     return Answer(
