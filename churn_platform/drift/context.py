@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +20,12 @@ from churn_platform.drift.finding import Finding
 from churn_platform.drift.tally import Tallies
 
 if TYPE_CHECKING:
+    from churn_platform.drift.early import EarlyOutcomes
     from churn_platform.policies.monitoring import DriftPolicy
 
 Findings = dict[date, list[Finding]]
+TIMELINE = 30
+"""Days before the judged ones that are measured too, so that a day's page shows where it came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,16 @@ class DriftContext:
     labels: Mapping[str, str] = field(default_factory=dict)
     correlation_sums: np.ndarray | None = None
 
+    @cached_property
+    def early(self) -> EarlyOutcomes | None:
+        """Who left how soon, by day of observation; gathered once."""
+        from churn_platform.drift.early import early_outcomes
+
+        return early_outcomes(self)
+
     def with_memory(self) -> tuple[date, ...]:
-        """The judged days and those before them that persistence looks back on, consecutive."""
-        before = self.policy.persistence.windows - 1
+        """The judged days and those before them that persistence looks back on and the timeline shows, consecutive."""
+        before = max(self.policy.persistence.windows - 1, TIMELINE)
         first = self.days[0] - timedelta(before)
         return tuple(first + timedelta(n) for n in range((self.days[-1] - first).days + 1))
 

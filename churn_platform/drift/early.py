@@ -95,7 +95,7 @@ def _forget(
 def early_drift(context: DriftContext, measured: Mapping[str, Measured]) -> Findings:
     """The two findings of each judged day. They act at once: the detector already holds its false alarms over all days."""
     found = nothing(context.days)
-    early = early_outcomes(context)
+    early = context.early
     limit = float(context.policy.early.run_length.days)
     if early is None or not early.expected.any():
         for day in context.days:

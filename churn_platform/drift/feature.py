@@ -33,7 +33,7 @@ def feature_drift(context: DriftContext, measured: Mapping[str, Measured]) -> Fi
     """Findings of the named features and of correlations, for each judged day; one says so where nothing moved."""
     found = nothing(context.days)
     policy, memory = context.policy, len(context.with_memory()) - len(context.days)
-    adjusted = significant(measured, policy.false_discovery_rate)
+    adjusted = significant(measured)
     named = [name for name in policy.feature.features if name in measured]
     for name in named:
         one = measured[name]

@@ -12,14 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
+from churn_platform.adapters.atomic_files import write_atomically
+from churn_platform.adapters.home import read_home
 from churn_platform.adapters.platform import ACTOR, Platform
-from churn_platform.drift.context import DriftContext
+from churn_platform.drift.context import TIMELINE, DriftContext
 from churn_platform.drift.feature import correlation_sums
 from churn_platform.drift.finding import Finding
 from churn_platform.drift.findings import DriftJudgement, judge_drift
 from churn_platform.drift.panel import FEATURES, SCORE, Watched, watched_scores
+from churn_platform.drift.report import PLOTLY, ReportAbout, drift_page
 from churn_platform.drift.tally import tally
 from churn_platform.flows.monitoring import inputs
+from churn_platform.flows.monitoring.causes import explained
 from churn_platform.flows.monitoring.schema import late_days
 
 REPORT = "drift"
@@ -54,15 +58,15 @@ def report_drift(platform: Platform, days: Sequence[date]) -> DriftReport:
     if not wanted:
         return DriftReport(champion.version, {}, {}, passed_over)
     judged = judge_days(platform, champion, wanted[0], wanted[-1])
-    found = {day: judged.findings[day] for day in wanted}
+    found = {day: explained(platform, day, judged.findings[day]) for day in wanted}
     _record(platform, champion.version, found)
-    return DriftReport(champion.version, found, {}, passed_over)
+    return DriftReport(champion.version, found, _write_pages(platform, champion, judged, wanted), passed_over)
 
 
 def judge_days(platform: Platform, champion: inputs.MonitoredChampion, first: date, last: date) -> DriftJudgement:
     """Judge every day from `first` to `last` in one pass over the data."""
     policy = platform.policies.drift
-    axis_from = first - policy.window.longest - timedelta(policy.persistence.windows)
+    axis_from = first - policy.window.longest - timedelta(max(policy.persistence.windows, TIMELINE))
     watched = inputs.watched_columns(platform, axis_from, last)
     scored = inputs.with_departures(
         platform, inputs.published_scores(platform, platform.calendar.live_from, last, champion.digest)
@@ -95,6 +99,29 @@ def _correlation_sums(names: Sequence[str], watched: dict[str, Watched], first: 
         return None
     centred = values - np.nan_to_num(np.nanmean(values, axis=0))
     return correlation_sums(centred, day, (last - first).days + 1)
+
+
+def _write_pages(
+    platform: Platform, champion: inputs.MonitoredChampion, judged: DriftJudgement, days: Sequence[date]
+) -> dict[date, Path]:
+    """`reports/drift/<day>.html`, with the script that they share beside them."""
+    folder = platform.settings.reports / "drift"
+    if not (folder / PLOTLY).is_file():
+        from plotly.offline import get_plotlyjs
+
+        write_atomically(folder / PLOTLY, get_plotlyjs().encode(), durable=False)
+    home = read_home(platform.settings)
+    about = ReportAbout(
+        champion.version,
+        home.feed if home else platform.feed_name,
+        home.simulated if home else False,
+        home.note if home else "",
+    )
+    pages = {}
+    for day in days:
+        pages[day] = folder / f"{day}.html"
+        write_atomically(pages[day], drift_page(judged, day, about).encode(), durable=False)
+    return pages
 
 
 def _record(platform: Platform, champion: str, found: dict[date, tuple[Finding, ...]]) -> None:
