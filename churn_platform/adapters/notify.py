@@ -19,7 +19,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import get_args
@@ -80,29 +81,79 @@ class Channels:
 
         _keep_quiet()
         seconds = timeout.total_seconds()
-        sender = apprise.Apprise()
-        if not sender.add(_with(self.addresses[message.channel], _options(message, seconds))):
+        service = apprise.Apprise.instantiate(
+            _with(self.addresses[message.channel], _options(message, seconds)), suppress_exceptions=True
+        )
+        if service is None:
             return Sent(False, _unreadable(message.channel))
         body = f"{message.body}\n{REPEATED}" if repeated else message.body
         kind = {"info": "info", "warning": "warning", "critical": "failure"}[message.severity]
-        told: list[str] = []
+        notify_type = apprise.NotifyType("success" if message.closes else kind)
+        listener = _Listener()
+
+        def send() -> bool:
+            # the service itself, not the library's dispatcher: that one keeps threads which a forked process does not have
+            with listener:
+                return bool(service.notify(body=body, title=message.title, notify_type=notify_type, body_format="text"))
+
         try:
-            result = sender.notify(
-                body=body,
-                title=message.title,
-                notify_type="success" if message.closes else kind,
-                body_format="text",
-                timeout=seconds,
-                log_callback=lambda entry, _service: told.append(str(getattr(entry, "message", entry))),
-            )
+            accepted = _within(send, seconds)
+        except TimeoutError:
+            return Sent(False, f"{message.channel} did not answer within {seconds:g} seconds")
         except Exception as error:
             # a library's own surprise is an outcome like any other, and its text may hold the address
             return Sent(False, f"{message.channel} could not be used: {type(error).__name__}")
         return (
             Sent(True, f"{message.channel} accepted it")
-            if result
-            else Sent(False, _why(message.channel, result, told, seconds))
+            if accepted
+            else Sent(False, _why(message.channel, listener.told))
         )
+
+
+class _Listener(logging.Handler):
+    """What the library logs in this thread while a message is on its way."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.told: list[str] = []
+        self.thread = 0
+
+    def __enter__(self) -> None:
+        self.thread = threading.get_ident()
+        logging.getLogger("apprise").addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("apprise").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it, if it is of this thread."""
+        if record.thread == self.thread:
+            self.told.append(record.getMessage())
+
+
+def _within(work: Callable[[], bool], seconds: float) -> bool:
+    """The work's answer; TimeoutError after `seconds`.
+
+    In a thread of its own that nobody waits for: socket timeouts count from one byte to the next, so a channel that answers a byte
+    at a time would hold its sender for ever, and a pool of threads would not survive a fork.
+    """
+    answers: list[bool] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            answers.append(work())
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="churn-notify", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not answers:
+        raise TimeoutError
+    return answers[0]
 
 
 def channels_from(environment: Mapping[str, str] | None = None) -> Channels:
@@ -153,10 +204,8 @@ def _unreadable(channel: Channel) -> str:
     return f"{variable_of(channel)} is not an address of {channel}: write it as {_EXAMPLES[channel]}"
 
 
-def _why(channel: Channel, result: object, told: list[str], seconds: float) -> str:
+def _why(channel: Channel, told: list[str]) -> str:
     """Why it failed, in our own words: what the library says may hold the address."""
-    if getattr(getattr(result, "status", None), "name", "") == "TIMEOUT":
-        return f"{channel} did not answer within {seconds:g} seconds"
     for line in told:
         answered = re.search(r"error=(\d{3})", line)
         if answered:

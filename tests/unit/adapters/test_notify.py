@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
+import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 
-import apprise
 import pytest
 from apprise.plugins import pagerduty, slack
 from channel_servers import MailServer, WebServer, mail_server, web_server
@@ -104,6 +106,39 @@ def test_email_arrives_with_subject_text_and_key(channels: Channels, mail: MailS
     assert "psi 0.4" in body.get_content()
 
 
+def test_a_channel_that_answers_a_byte_at_a_time_costs_its_timeout_too() -> None:
+    with socket.socket() as dripping:
+        dripping.bind(("127.0.0.1", 0))
+        dripping.listen()
+        ended = threading.Event()
+
+        def drip() -> None:
+            line, _ = dripping.accept()
+            with line, contextlib.suppress(OSError):
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                while not ended.wait(0.1):
+                    line.sendall(b".")
+
+        threading.Thread(target=drip, daemon=True).start()
+        channels = channels_from({"CHURN_WEBHOOK_URL": f"http://127.0.0.1:{dripping.getsockname()[1]}"})
+        began = time.monotonic()
+        assert (
+            channels.send(message("webhook"), timedelta(seconds=0.5)).detail
+            == "webhook did not answer within 0.5 seconds"
+        )
+        assert time.monotonic() - began < 3
+        ended.set()
+
+
+def test_a_process_that_was_forked_from_one_that_has_sent_can_send(channels: Channels, web: WebServer) -> None:
+    assert channels.send(message("webhook"), SECOND).ok
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if channels.send(message("webhook"), SECOND).ok else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert len(web.requests) == 2
+
+
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_repeat_says_that_it_may_be_one(
     channels: Channels, web: WebServer, mail: MailServer, channel: Channel
@@ -158,7 +193,7 @@ def test_a_library_that_raises_is_a_failure_without_its_words(
     def surprise(*_: object, **__: object) -> None:
         raise RuntimeError(f"cannot use {SLACK}")
 
-    monkeypatch.setattr(apprise.Apprise, "notify", surprise)
+    monkeypatch.setattr(slack.NotifySlack, "notify", surprise)
     sent = channels.send(message("slack"), SECOND)
     assert (sent.ok, sent.detail) == (False, "slack could not be used: RuntimeError")
 
