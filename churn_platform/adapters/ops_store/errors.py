@@ -63,6 +63,10 @@ class TicketConflict(OpsStoreError):  # noqa: N818
     """The tickets have changed since the caller looked: look again and decide again."""
 
 
+class RolloutConflict(OpsStoreError):  # noqa: N818
+    """Another rollout is under way, or something happened to this one since the caller looked."""
+
+
 class LedgerAlarm(OpsStoreError):  # noqa: N818
     """The ledger does not match its anchored head: reads go on, every write is refused until a person has looked."""
 

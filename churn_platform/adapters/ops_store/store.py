@@ -32,6 +32,7 @@ from churn_platform.adapters.ops_store.database import (
 )
 from churn_platform.adapters.ops_store.errors import OpsStoreError
 from churn_platform.adapters.ops_store.records import Champion, Decision, RecordedFindings, RegisteredModel, Verdict
+from churn_platform.adapters.ops_store.rollouts_door import RolloutsDoor
 from churn_platform.adapters.ops_store.tickets_door import TicketsDoor
 from churn_platform.drift.finding import Finding
 from churn_platform.governance.ledger import LedgerEntry, LedgerVerification
@@ -42,7 +43,7 @@ from churn_platform.settings import load_settings
 _log = logging.getLogger(__name__)
 
 
-class OpsStore(TicketsDoor):
+class OpsStore(TicketsDoor, RolloutsDoor):
     """One open ops store. Threads may share it; a process opens its own (not across a fork). Use as a context manager,
     or `close` it.
     """

@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from churn_platform.governance.canonical import canonical_json
 from churn_platform.governance.ledger import utc_text
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 VERSION_TABLE = "ops_store_version"
 
 
@@ -75,7 +75,7 @@ ledger = sa.Table(
 )
 
 
-def _recorded(name: str, *columns: sa.Column[Any]) -> sa.Table:
+def _recorded(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
     """A table of records: the ledger entry's sequence as key, when and by whom, and what."""
     return sa.Table(
         name,
@@ -210,6 +210,32 @@ delivery_states = sa.Table(
     sa.Column("claimed_until", UtcTime, nullable=True),
 )
 
+rollouts = _recorded(
+    "rollouts",
+    sa.Column("rollout", sa.Text, nullable=False, unique=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("model_name", sa.Text, nullable=False, index=True),
+    sa.Column("plan", CanonicalJson, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+
+rollout_events = _recorded(
+    "rollout_events",
+    sa.Column("rollout", sa.ForeignKey("rollouts.rollout"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("reasons", CanonicalJson, nullable=False),
+    sa.Column("checks", CanonicalJson, nullable=False),
+    sa.UniqueConstraint("rollout", "position"),
+)
+
+kill_switch = _recorded(
+    "kill_switch",
+    sa.Column("model_name", sa.Text, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
 RECORDED: dict[str, tuple[sa.Table, str]] = {
     "model.registered": (models, "version"),
     "champion.promoted": (champion_history, "version"),
@@ -220,5 +246,8 @@ RECORDED: dict[str, tuple[sa.Table, str]] = {
     "ticket.changed": (ticket_events, "ticket"),
     "delivery.queued": (deliveries, "key"),
     "delivery.attempted": (delivery_outcomes, "delivery"),
+    "rollout.planned": (rollouts, "rollout"),
+    "rollout.moved": (rollout_events, "rollout"),
+    "kill.switched": (kill_switch, "model_name"),
 }
 """Ledger action → the table whose row it writes, and the column that is the entry's subject."""
