@@ -1,4 +1,4 @@
-"""Rollouts as they are kept: the frozen plan, and one recorded event after another; and the kill switch.
+"""Rollouts as they are kept: the frozen plan, and one recorded event after another.
 
 What belongs here: that a model has at most one open rollout, that an event follows the one its writer saw, that promoting and saying so
 are one transaction. What does not: what an event means (`rollout/progress`), deciding (`rollout/decision`).
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 
 from churn_platform.adapters.ops_store import champions
 from churn_platform.adapters.ops_store.errors import OpsStoreError, RolloutConflict
 from churn_platform.adapters.ops_store.ledger import Change
-from churn_platform.adapters.ops_store.tables import kill_switch, rollout_events, rollouts
+from churn_platform.adapters.ops_store.tables import rollout_events, rollouts
 from churn_platform.rollout.plan import Plan
 from churn_platform.rollout.progress import Event, Kind, Progress, after, replay
 from churn_platform.rollout.verdicts import Check
@@ -39,15 +38,6 @@ class RecordedRollout:
     def position(self) -> int:
         """How many events there are: what the next one must follow."""
         return len(self.events)
-
-
-@dataclass(frozen=True, slots=True)
-class Killed:
-    """Who stopped the model's scores, when and why."""
-
-    actor: str
-    at: datetime
-    reason: str
 
 
 def start(change: Change, plan: Plan, reason: str) -> RecordedRollout:
@@ -143,31 +133,6 @@ def open_rollout(connection: sa.Connection, model_name: str) -> RecordedRollout 
         return None
     found = named(connection, name)
     return None if found.progress.over else found
-
-
-def switch(change: Change, model_name: str, killed: bool, reason: str) -> Killed | None:
-    """Stop a model's scores, or let them go on; who already stands so changes nothing. What it is afterwards."""
-    if not reason.strip():
-        raise OpsStoreError("say why the scores are stopped, or let go on")
-    present = killed_now(change.connection, model_name)
-    if (present is not None) == killed:
-        change.nothing_to_do()
-        return present
-    state = "stopped" if killed else "released"
-    change.record("kill.switched", {"model_name": model_name, "state": state, "reason": reason})
-    return killed_now(change.connection, model_name)
-
-
-def killed_now(connection: sa.Connection, model_name: str) -> Killed | None:
-    """Who stopped the model's scores; None where they go on."""
-    newest = (
-        kill_switch.select()
-        .where(kill_switch.c.model_name == model_name)
-        .order_by(kill_switch.c.ledger_sequence.desc())
-        .limit(1)
-    )
-    row = connection.execute(newest).one_or_none()
-    return None if row is None or row.state != "stopped" else Killed(row.actor, row.at, row.reason)
 
 
 def _append(

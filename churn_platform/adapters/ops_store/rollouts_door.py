@@ -1,4 +1,4 @@
-"""The ops store's door for rollouts and the kill switch: the part of `OpsStore` that releasing uses."""
+"""The ops store's door for rollouts: the part of `OpsStore` that releasing uses."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from churn_platform.adapters.ops_store import ledger, rollouts
 from churn_platform.adapters.ops_store.anchor import Anchor
 from churn_platform.adapters.ops_store.database import reading
-from churn_platform.adapters.ops_store.rollouts import Killed, RecordedRollout
+from churn_platform.adapters.ops_store.rollouts import RecordedRollout
 from churn_platform.rollout.plan import Plan
 from churn_platform.rollout.progress import Kind
 from churn_platform.rollout.verdicts import Check
 
 
 class RolloutsDoor:
-    """Rollouts, and the switch that stops a model's scores."""
+    """Rollouts: plans, and what happens to them."""
 
     _engine: sa.Engine
     _anchor: Anchor
@@ -51,13 +51,3 @@ class RolloutsDoor:
         """All rollouts of a model, the first one first."""
         with reading(self._engine) as connection:
             return rollouts.matching(connection, model_name)
-
-    def switch_scores(self, model_name: str, killed: bool, reason: str, *, actor: str, at: datetime) -> Killed | None:
-        """Stop a model's scores, or let them go on; what holds afterwards."""
-        with ledger.change(self._engine, self._anchor, at, actor) as change:
-            return rollouts.switch(change, model_name, killed, reason)
-
-    def killed(self, model_name: str) -> Killed | None:
-        """Who stopped the model's scores, when and why; None where they go on."""
-        with reading(self._engine) as connection:
-            return rollouts.killed_now(connection, model_name)

@@ -229,13 +229,6 @@ rollout_events = _recorded(
     sa.UniqueConstraint("rollout", "position"),
 )
 
-kill_switch = _recorded(
-    "kill_switch",
-    sa.Column("model_name", sa.Text, nullable=False, index=True),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-)
-
 RECORDED: dict[str, tuple[sa.Table, str]] = {
     "model.registered": (models, "version"),
     "champion.promoted": (champion_history, "version"),
@@ -248,6 +241,5 @@ RECORDED: dict[str, tuple[sa.Table, str]] = {
     "delivery.attempted": (delivery_outcomes, "delivery"),
     "rollout.planned": (rollouts, "rollout"),
     "rollout.moved": (rollout_events, "rollout"),
-    "kill.switched": (kill_switch, "model_name"),
 }
 """Ledger action → the table whose row it writes, and the column that is the entry's subject."""

@@ -124,22 +124,8 @@ def test_an_event_that_cannot_follow_or_has_no_reason_changes_nothing(store: Ops
     assert champion.version == "churn-1"
 
 
-def test_the_switch_says_who_and_why_and_is_thrown_once(store: OpsStore) -> None:
-    assert store.killed(MODEL) is None
-    first = store.switch_scores(MODEL, True, "wrong prices", **BY)
-    again = store.switch_scores(MODEL, True, "me too", actor="person:you", at=AT)
-    assert first == again == store.killed(MODEL)
-    assert first is not None
-    assert (first.actor, first.at, first.reason) == ("person:me", AT, "wrong prices")
-    assert store.switch_scores(MODEL, False, "prices are right", **BY) is None
-    assert [entry.action for entry in store.ledger()].count("kill.switched") == 2
-    with pytest.raises(OpsStoreError, match="say why"):
-        store.switch_scores(MODEL, True, " ", **BY)
-
-
-@pytest.mark.parametrize("table", ["rollouts", "rollout_events", "kill_switch"])
+@pytest.mark.parametrize("table", ["rollouts", "rollout_events"])
 def test_what_happened_cannot_be_changed(store: OpsStore, table: str) -> None:
     store.start_rollout(plan(), "it won", **BY)
-    store.switch_scores(MODEL, True, "wrong prices", **BY)
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), store._engine.begin() as connection:
         connection.execute(sa.text(f"DELETE FROM {table}"))

@@ -1,4 +1,4 @@
-"""Rollouts, what happened to each, and the kill switch."""
+"""Rollouts, and what happened to each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("rollouts", "rollout_events", "kill_switch")
+APPEND_ONLY = ("rollouts", "rollout_events")
 
 
 def upgrade() -> None:
@@ -32,10 +32,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("rollout", "position", name="uq_rollout_events_rollout"),
         sa.ForeignKeyConstraint(["rollout"], ["rollouts.rollout"], name="fk_rollout_events_rollout"),
     )
-    _create_recorded(
-        "kill_switch", *(sa.Column(name, sa.Text, nullable=False) for name in ("model_name", "state", "reason"))
-    )
-    op.create_index("ix_kill_switch_model_name", "kill_switch", ["model_name"])
     _refuse_changes()
 
 
