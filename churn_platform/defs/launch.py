@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -79,6 +80,11 @@ class Launcher:
     on_step: OnStep | None = None
     runs: list[tuple[str, JobRun]] = field(default_factory=list)
 
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        """The home's instance, opened once: opening it for each run of a long life leaves its databases open."""
+        return open_instance(self.platform.settings)
+
     def steps_of(self, job: str) -> int:
         """How many steps a job has: the length of its progress bar."""
         return len(_job(job).all_node_defs)
@@ -109,7 +115,7 @@ class Launcher:
         run_config: dict[str, Any] = {"loggers": QUIET}
         if config:
             run_config["ops"] = {name: {"config": dict(values)} for name, values in config.items()}
-        instance, run_id = open_instance(self.platform.settings), str(uuid.uuid4())
+        instance, run_id = self.instance, str(uuid.uuid4())
         if self.on_step is not None:
             instance.add_event_listener(run_id, self._forward)
         began = time.perf_counter()
