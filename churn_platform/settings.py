@@ -125,11 +125,6 @@ class Settings:
         """The dbt project's source folder."""
         return self.project_root / "dbt_project"
 
-    @property
-    def sample(self) -> Path:
-        """The committed, generated sample in IBM's layout."""
-        return self.project_root / "data" / "sample"
-
 
 def load_settings() -> Settings:
     """Settings from the environment, read once.

@@ -1,14 +1,6 @@
-"""A generated extract in IBM's layout, for machines that can have neither the file nor a download. It is made up, and says so.
-
-What belongs here: a small, seeded, plausible stand-in with the classic 21 columns. What does not: a world with time and scenarios
-(`simulation/`).
-
-`python -m churn_platform.feeds.sample > data/sample/telco_customer_churn.csv` writes the committed sample.
-"""
+"""Made-up rows in IBM's layout, for tests of what reads an extract: seeded, with the classic 21 columns, and with something to learn."""
 
 from __future__ import annotations
-
-import sys
 
 import numpy as np
 import pandas as pd
@@ -88,13 +80,3 @@ def generate_extract(customers: int, rng: np.random.Generator) -> pd.DataFrame:
     rows["TotalCharges"] = np.where(tenure == 0, "", total.astype(str))
     rows["Churn"] = flag(1 / (1 + np.exp(-margin)))
     return pd.DataFrame(rows)[list(CLASSIC_COLUMNS)]
-
-
-def sample_csv() -> str:
-    """The committed sample: 2,000 rows, a third of them churners, enough for the training gates; always the same bytes."""
-    rows: str = generate_extract(2000, np.random.default_rng(20260101)).to_csv(index=False, lineterminator="\n")
-    return rows
-
-
-if __name__ == "__main__":
-    sys.stdout.write(sample_csv())

@@ -1,4 +1,4 @@
-"""Finding IBM's extract: in a folder, else by download, else the committed generated sample — and saying which.
+"""Finding IBM's extract: in a folder, else by download; else an error that says what can be done.
 
 What belongs here: paths, the download with its digest check, reading the CSVs. What they mean is `feeds/ibm.py`.
 """
@@ -22,7 +22,6 @@ from churn_platform.settings import Settings
 CLASSIC_FILES = ("telco_customer_churn.csv", "Telco-Customer-Churn.csv", "WA_Fn-UseC_-Telco-Customer-Churn.csv")
 SERVICES_FILE = "telco_services.csv"
 STATUS_FILE = "telco_status.csv"
-SAMPLE_FILE = "telco_customer_churn.csv"
 PUBLISHED_URL = (
     "https://raw.githubusercontent.com/IBM/telco-customer-churn-on-icp4d/master/data/Telco-Customer-Churn.csv"
 )
@@ -34,17 +33,20 @@ CHUNK_BYTES = 65_536
 
 
 class ExtractNotFoundError(FileNotFoundError):
-    """Neither a file, nor a download, nor the sample could be had."""
+    """The extract can be had neither from a folder nor by download; `why_not` says in one clause why there was no download."""
+
+    def __init__(self, message: str, why_not: str) -> None:
+        super().__init__(message)
+        self.why_not = why_not
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractSource:
-    """Where the rows come from. `simulated` is True when they are made up; `note` is one line for people."""
+    """Where the rows come from; `note` is one line for people."""
 
     folder: Path
     files: tuple[Path, ...]
     digest: str
-    simulated: bool
     note: str
 
 
@@ -54,38 +56,28 @@ def sha256_of(path: Path) -> str:
 
 
 def find_extract(settings: Settings) -> ExtractSource:
-    """Locate the extract: the settings' folders in order, else GitHub (with timeout and digest check), else the sample.
+    """Locate the extract: the settings' folders in order, else GitHub (with timeout and digest check).
 
     Raises:
-        ExtractNotFoundError: not even the committed sample is there.
+        ExtractNotFoundError: it cannot be had; the message says where it was looked for and what to do instead.
     """
     for folder in settings.raw_dirs:
         for name in CLASSIC_FILES:
             if (folder / name).is_file():
-                return _source(folder, folder / name, simulated=False)
-    why_not = (
-        "CHURN_OFFLINE is set" if settings.offline else _download(settings.home / "raw" / "ibm" / CLASSIC_FILES[0])
-    )
-    if why_not is None:
-        folder = settings.home / "raw" / "ibm"
-        return _source(folder, folder / CLASSIC_FILES[0], simulated=False)
-    sample = settings.sample / SAMPLE_FILE
-    if not sample.is_file():
+                return _source(folder, folder / name)
+    folder = settings.home / "raw" / "ibm"
+    why_not = "CHURN_OFFLINE is set" if settings.offline else _download(folder / CLASSIC_FILES[0])
+    if why_not is not None:
         raise ExtractNotFoundError(
-            f"no IBM extract in {', '.join(map(str, settings.raw_dirs))}, no download ({why_not}), and no sample at {sample}; "
-            f"put {CLASSIC_FILES[0]} into data/raw/ibm/ or set CHURN_RAW_DIR"
+            f"no IBM extract in {', '.join(map(str, settings.raw_dirs))}, and no download ({why_not}); put {CLASSIC_FILES[0]} into "
+            "data/raw/ibm/ or set CHURN_RAW_DIR, or live on the simulated telco: churn run --feed world",
+            why_not,
         )
-    found = _source(settings.sample, sample, simulated=True)
-    note = (
-        f"simulated: IBM's file was not found and could not be downloaded ({why_not}), so the generated sample is used"
-    )
-    return ExtractSource(found.folder, found.files, found.digest, True, note)
+    return _source(folder, folder / CLASSIC_FILES[0])
 
 
-def _source(folder: Path, classic: Path, *, simulated: bool) -> ExtractSource:
-    extensions = (
-        [] if simulated else [folder / name for name in (SERVICES_FILE, STATUS_FILE) if (folder / name).is_file()]
-    )
+def _source(folder: Path, classic: Path) -> ExtractSource:
+    extensions = [folder / name for name in (SERVICES_FILE, STATUS_FILE) if (folder / name).is_file()]
     files = (classic, *extensions)
     digests = [sha256_of(path) for path in files]
     published = (
@@ -95,7 +87,7 @@ def _source(folder: Path, classic: Path, *, simulated: bool) -> ExtractSource:
     digest = hashlib.sha256(
         "\n".join(f"{path.name} {d}" for path, d in zip(files, digests, strict=True)).encode()
     ).hexdigest()
-    return ExtractSource(folder, files, digest, simulated, f"{classic.name} ({published}){tables}")
+    return ExtractSource(folder, files, digest, f"{classic.name} ({published}){tables}")
 
 
 def _download(target: Path) -> str | None:

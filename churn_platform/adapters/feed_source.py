@@ -71,7 +71,7 @@ class IbmFeed:
     @property
     def home(self) -> Home:
         """The extract's identity."""
-        return Home("ibm", self._source.digest, self._source.simulated, self._source.note)
+        return Home("ibm", self._source.digest, False, self._source.note)
 
     @property
     def calendar(self) -> Calendar:

@@ -111,6 +111,12 @@ class WorldLanding:
         files = {table: self.landing / table / f"{day}.parquet" for table in receipt["files"]}
         return all(file.is_file() and _digest(file) == receipt["files"][table] for table, file in files.items())
 
+    def other_world(self) -> Path | None:
+        """A receipt of another world in this folder, if there is one: two worlds must not mix."""
+        receipts = sorted((self.folder / "world" / "landed").glob("*.json"))
+        others = (path for path in receipts if json.loads(path.read_text(encoding="utf-8"))["world"] != self.identity)
+        return next(others, None)
+
     def _receipt(self, day: date) -> Path:
         return self.folder / "world" / "landed" / f"{day}.json"
 

@@ -18,6 +18,7 @@ import typer
 
 from churn_platform.cli.app import NOTHING_YET, CallError, Feed, Json, NotReleasedError, app, day_of
 from churn_platform.cli.terminal import answer, fold_progress, installed, launcher_on, say
+from churn_platform.cli.world import CustomersOption, DaysOption, ScenarioOption, SeedOption, feed_to_run_on
 
 if TYPE_CHECKING:
     from churn_platform.adapters.platform import Platform
@@ -25,12 +26,20 @@ if TYPE_CHECKING:
 
 
 @app.command()
-def run(feed: Feed = None, as_json: Json = False) -> None:
+def run(
+    feed: Feed = None,
+    scenario: ScenarioOption = None,
+    customers: CustomersOption = None,
+    seed: SeedOption = None,
+    days: DaysOption = None,
+    as_json: Json = False,
+) -> None:
     """The main job: ingest, features, train, evaluate, explain, release, and score the live days."""
     from churn_platform.cli.text import main_job_lines
     from churn_platform.flows.summary import main_job_summary, refusal_of_the_first_model
 
     began = time.perf_counter()
+    feed = feed_to_run_on(feed, scenario, customers, seed, days, lambda line: say(as_json, line))
     with launcher_on(feed, as_json) as launcher:
         platform = launcher.platform
         say(as_json, f"feed {platform.home.feed}: {platform.home.note}")

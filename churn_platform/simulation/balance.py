@@ -29,10 +29,14 @@ from churn_platform.simulation.settling import settle
 START = (date(2025, 1, 1) - date(1970, 1, 1)).days
 #: a table's share never falls to nothing, and moves by a factor of three at most: counts of rare kinds are noisy
 LEAST, STEP = 1e-4, 3.0
+MORE_JOINERS = 1.4
 
 
 def settled_base(profile: Profile, behaviour: Behaviour, customers: int, seed: int = 0) -> pd.DataFrame:
     """A month's `customers` rows of a settled base: what the telco looks like with this profile."""
+    # more lives than needed: far from balance, a base may settle below its size, and its mix does not depend on how many join
+    pace = behaviour.base.model_copy(update={"monthly_turnover": MORE_JOINERS * behaviour.base.monthly_turnover})
+    behaviour = behaviour.model_copy(update={"base": pace})
     draws = Draws(seed)
     life = Life(profile, behaviour, draws, Levers(scenario_named("calm"), START, draws))
     parts: list[Rows] = []

@@ -38,6 +38,9 @@ class Leaving(Figures):
 
     intercept: float
     attributes: Positive
+    people: Positive
+    contract: Positive
+    referrals: Positive
     tenure: Positive
     mood: float
     stress: float
@@ -112,6 +115,12 @@ class Contracts(Figures):
     downgrade: Share
 
 
+class People(Figures):
+    """How people change beside their contract."""
+
+    turn_senior: Share
+
+
 class Loyalty(Figures):
     """How services, payment and referrals change with the months."""
 
@@ -168,6 +177,7 @@ class Behaviour(Figures):
     usage: Usage
     payments: Payments
     contracts: Contracts
+    people: People
     loyalty: Loyalty
     reporting: Reporting
     retention: Retention

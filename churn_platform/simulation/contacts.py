@@ -13,9 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from churn_platform.contracts.tables import RETENTION_CONTACTS
+from churn_platform.simulation.base import Base
 from churn_platform.simulation.behaviour import Behaviour
 from churn_platform.simulation.customers import CYCLE_DAYS, Codes, Customers, Index, Ints
 from churn_platform.simulation.draws import Draws, Floats, Purpose, Serials
+from churn_platform.simulation.identity import serials_of
 from churn_platform.simulation.landing import Rows
 from churn_platform.simulation.leaving import Risk, leaving_day
 from churn_platform.simulation.levers import Levers
@@ -48,11 +50,59 @@ class ContactPlan:
         return {"serial": self.serial, "channel": self.channel, "arm": self.arm, "offer": self.offer}
 
 
-def plans_from_arrays(arrays: dict[str, npt.NDArray[Any]]) -> list[ContactPlan]:
-    """Plans that were kept as `plan.<number>.<column>`."""
-    count = len({name.split(".")[1] for name in arrays if name.startswith("plan.")})
-    names = ("serial", "channel", "arm", "offer")
-    return [ContactPlan(*(arrays[f"plan.{k}.{name}"].copy() for name in names)) for k in range(count)]
+@dataclass(frozen=True, slots=True)
+class ContactReceipt:
+    """What became of a contact list: how many will be contacted, and how many had left already."""
+
+    planned: int
+    had_left: int
+
+
+class ContactDesk:
+    """Where contact lists wait for the next day."""
+
+    def __init__(self, plans: list[ContactPlan] | None = None) -> None:
+        self._plans = plans or []
+
+    def take_list(self, contacts: pd.DataFrame, base: Base, behaviour: Behaviour) -> ContactReceipt:
+        """Plan the contacts of a list with those who are still customers; see `plan_from_list`.
+
+        Raises:
+            ContactListError: also where somebody on the list was never a customer. UnknownCustomerError: a text that is no id.
+        """
+        serials = serials_of(contacts["customer_id"])
+        known = base.ever(serials)
+        if not known.all():
+            raise ContactListError(
+                f"{int((~known).sum())} of {len(known)} customers on the list were never customers here, "
+                f"the first is {contacts['customer_id'][~known].iloc[0]!r}"
+            )
+        plan = plan_from_list(contacts, serials, behaviour, already=self.planned())
+        plan = plan.only(~base.has_left(serials))
+        self._plans.append(plan)
+        return ContactReceipt(planned=len(plan.serial), had_left=len(serials) - len(plan.serial))
+
+    def planned(self) -> Serials:
+        """Serials on all waiting lists."""
+        return np.concatenate([np.zeros(0, dtype=np.uint64), *(plan.serial for plan in self._plans)])
+
+    def hand_over(self) -> list[ContactPlan]:
+        """The waiting lists; from now on there are none."""
+        plans, self._plans = self._plans, []
+        return plans
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything, as arrays named `plan.<number>.<column>`."""
+        return {
+            f"plan.{k}.{name}": values for k, plan in enumerate(self._plans) for name, values in plan.columns().items()
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]]) -> ContactDesk:
+        """The way back, on copies."""
+        count = len({name.split(".")[1] for name in arrays if name.startswith("plan.")})
+        names = ("serial", "channel", "arm", "offer")
+        return cls([ContactPlan(*(arrays[f"plan.{k}.{name}"].copy() for name in names)) for k in range(count)])
 
 
 def plan_from_list(contacts: pd.DataFrame, serials: Serials, behaviour: Behaviour, already: Serials) -> ContactPlan:

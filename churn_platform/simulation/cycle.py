@@ -1,7 +1,8 @@
 """One billing cycle of a batch of customers: the month that ends is billed, the month that begins is decided.
 
-What belongs here: how use, bills, payments, mood, contracts and tickets follow from the state, and what the state
-becomes. What does not: raw tables and their dates of knowledge (`landing.py`), contacts (`contacts.py`).
+What belongs here: how use, bills, payments and mood follow from the state, and what the state becomes. What does not:
+contracts and services (`plans.py`), tickets (`support.py`), raw tables and their dates of knowledge (`landing.py`),
+contacts (`contacts.py`).
 
 The story: a line of poor quality brings tickets; tickets, the more so slow ones, and surprising charges leave a bad
 mood; a bad mood means less use, fewer referrals, no new contract, more tickets, and in the end leaving. Financial
@@ -19,37 +20,20 @@ from churn_platform.simulation.customers import (
     ADD_ONS,
     CYCLE_DAYS,
     DOMAINS,
-    FIBER,
     NO_INTERNET,
     YES,
-    Codes,
     Customers,
-    Index,
     Ints,
 )
 from churn_platform.simulation.draws import Draws, Floats, Purpose
 from churn_platform.simulation.leaving import Risk, leaving_day
 from churn_platform.simulation.levers import Levers
+from churn_platform.simulation.plans import Plans
 from churn_platform.simulation.profile import Profile
+from churn_platform.simulation.support import Support, Tickets
 
-MOST_TICKETS = 3
-NO = np.int8(0)
 MANY_LINES = np.int8(DOMAINS["multiple_lines"].index("Yes"))
 Mask = np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]
-TOPICS = ("billing", "contract", "other", "service", "technical")
-SEVERITIES = ("high", "low", "medium")
-
-
-@dataclass(frozen=True, slots=True)
-class Tickets:
-    """m tickets of a cycle; `at` is the customer's position in the batch."""
-
-    at: Index
-    nth: Codes
-    opened: Ints
-    resolved: Ints
-    topic: Codes
-    severity: Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +83,8 @@ class Life:
         self._add_on_price: Floats = np.sum([prices[a] * ((masks >> k) & 1) for k, a in enumerate(ADD_ONS)], axis=0)
         self._phone_price, self._lines_price = prices["phone_service"], prices["multiple_lines"]
         self._step = profile.price_list.step
-        speed = behaviour.loyalty.uptake_speed
-        monthly = {name: speed * -np.log((1 - old) / (1 - new)) / 60 for name, (new, old) in profile.uptake.items()}
-        self._uptake_edges = np.cumsum([0.0, *(monthly[name] for name in ADD_ONS)])
-        self._automatic, self._second_line = monthly["automatic_payment"], monthly["multiple_lines"]
-        upgrade = behaviour.loyalty.fibre_upgrade
-        self._upgrade = np.array([upgrade.get(kind, 0.0) for kind in DOMAINS["internet_type"]])
-        table = next(table for table in profile.joiners if table.attribute == "unlimited_data")
-        self._unlimited = table.shares["Fiber Optic"]["Yes"]
-        contracts = behaviour.contracts.by_internet
-        self._sign_by_internet = np.array([contracts[kind] for kind in DOMAINS["internet_type"]])
-        committed = [ADD_ONS.index(name) for name in ("online_security", "tech_support")]
-        bits = np.sum([(masks >> k) & 1 for k in committed], axis=0)
-        self._sign_by_add_ons: Floats = behaviour.contracts.with_security_or_support**bits
-        support = behaviour.support
-        self._tickets_by_internet = support.tickets_per_cycle * np.array(
-            [support.internet_factor[kind] for kind in DOMAINS["internet_type"]]
-        )
-        self._topic_edges = np.cumsum([support.topics[topic] for topic in TOPICS])[:-1]
-        self._severity_edges = np.cumsum([support.severities[severity] for severity in SEVERITIES])[:-1]
-        self._severity_weight = np.array([support.severity_weight[severity] for severity in SEVERITIES])
-        self._resolve_days = np.array([support.days_to_resolve[severity] for severity in SEVERITIES])
+        self._plans = Plans(profile, behaviour, draws, self.risk)
+        self._support = Support(behaviour, draws, levers)
 
     def run(self, c: Customers, day: Ints) -> Cycle:
         """Bill the month that ends on `day` and decide the next one. Changes `c` in place.
@@ -142,13 +107,13 @@ class Life:
         c.billed += np.where(full, c.charges, 0.0)
         self._change_mood(c, day, extra, refund)
         paid = self._pay(c, day)
-        self._change_plans(c, day, tenure)
+        self._plans.change(c, day, tenure)
         c.total_gb += gb
         c.total_extra += extra
         c.total_long_distance += long_distance
         c.total_refunds += refund
         self._decide_leaving(c, day, tenure)
-        tickets = self._open_tickets(c, day)
+        tickets = self._support.open_tickets(c, day)
         c.observed = day
         c.next_bill = (day + CYCLE_DAYS).astype(np.int32)
         return Cycle(day, tenure, gb, extra, long_distance, amount, refund, paid, tickets)
@@ -208,59 +173,6 @@ class Life:
         c.dunned = (delay > p.due_after).astype(np.int8)
         return (day + np.rint(delay)).astype(np.int32)
 
-    def _change_plans(self, c: Customers, day: Ints, tenure: Ints) -> None:
-        b, uniform = self._b, self._draws.uniform
-        good = np.exp(b.contracts.by_mood * np.clip(c.mood, -2.0, 4.0))
-        u = uniform(Purpose.CONTRACT, c.serial, day)
-        terms = b.contracts
-        grown = terms.at_first + (1.0 - terms.at_first) * np.minimum(tenure / terms.in_full_after, 1.0)
-        chance = self._sign_by_internet[c.internet_type] * self._sign_by_add_ons[c.add_ons] * good * grown
-        one, two = terms.sign_one_year * chance, terms.sign_two_year * chance
-        free = c.contract == 0
-        signed = np.where(u < one, 1, np.where(u < one + two, 2, 0))
-        ending = ~free & (c.contract_left <= 1)
-        up = terms.renew + terms.upgrade
-        renewed = np.select([u < terms.renew, u < up, u < up + terms.downgrade], [c.contract, 2, c.contract - 1], 0)
-        contract = np.where(free, signed, np.where(ending, renewed, c.contract)).astype(np.int8)
-        fresh = (free & (signed > 0)) | ending
-        c.contract_left = np.where(fresh, 12 * contract, np.maximum(c.contract_left - 1, 0)).astype(np.int16)
-        c.contract = contract
-
-        u = uniform(Purpose.SERVICES, c.serial, day)
-        k = np.searchsorted(self._uptake_edges, u, side="right") - 1
-        takes = (k < len(ADD_ONS)) & (c.internet_type != NO_INTERNET)
-        c.add_ons = np.where(takes, c.add_ons | (1 << np.minimum(k, 7)).astype(np.uint8), c.add_ons).astype(np.uint8)
-
-        # the same draw from its other end: few take an add-on and a line in one month
-        takes = (u > 1.0 - self._second_line) & (c.multiple_lines == NO)
-        upgrade = self._upgrade[c.internet_type]
-        v = uniform(Purpose.UPGRADE, c.serial, day)
-        upgrades = v < upgrade
-        if takes.any() or upgrades.any():
-            c.multiple_lines = np.where(takes, MANY_LINES, c.multiple_lines).astype(np.int8)
-            self._upgrade_to_fibre(c, upgrades, v / np.maximum(upgrade, 1e-12))
-            c.static_risk = self.risk.of_staying(c)
-
-        u = uniform(Purpose.PAYMENT_METHOD, c.serial, day)
-        switch = (c.payment_method >= 2) & (u < self._automatic)
-        c.payment_method = np.where(switch, (u < 0.5 * self._automatic).astype(np.int8), c.payment_method).astype(
-            np.int8
-        )
-
-        u = uniform(Purpose.REFERRAL, c.serial, day)
-        happy = np.exp(b.loyalty.referral_by_mood * np.clip(c.mood, -2.0, 4.0))
-        refers = (c.referrals < c.referral_appetite) & (u < b.loyalty.referral * happy)
-        c.referrals = (c.referrals + refers).astype(np.int8)
-
-    def _upgrade_to_fibre(self, c: Customers, who: Mask, lot: Floats) -> None:
-        """Fibre comes with a phone line; who had no internet before takes unlimited data as often as joiners do."""
-        c.unlimited_data = np.where(
-            who & (c.internet_type == NO_INTERNET), lot < self._unlimited, c.unlimited_data
-        ).astype(np.int8)
-        c.internet_type = np.where(who, FIBER, c.internet_type).astype(np.int8)
-        c.multiple_lines = np.where(who & (c.phone_service == NO), NO, c.multiple_lines).astype(np.int8)
-        c.phone_service = np.where(who, YES, c.phone_service).astype(np.int8)
-
     def _decide_leaving(self, c: Customers, day: Ints, tenure: Ints) -> None:
         c.offer_effect = np.where(c.offer_left > 0, c.offer_effect, 0.0)
         c.offer_left = np.maximum(c.offer_left - 1, 0).astype(np.int8)
@@ -268,43 +180,3 @@ class Life:
         c.leave_probability = self.risk.probability(c, tenure, outside)
         c.leave_draw = self._draws.uniform(Purpose.LEAVING, c.serial, day)
         c.left = leaving_day(day, c.leave_draw, c.leave_probability)
-
-    def _open_tickets(self, c: Customers, day: Ints) -> Tickets:
-        s, uniform, move = self._b.support, self._draws.uniform, self._levers.applied
-        rate = self._tickets_by_internet[c.internet_type] * np.exp(
-            s.by_quality * c.quality + s.by_mood * np.clip(c.mood, -2.0, 4.0)
-        )
-        rate = np.minimum(move("support_tickets.per_cycle", rate, c, day), 3.0)
-        u = uniform(Purpose.TICKETS, c.serial, day)
-        term = np.exp(-rate)
-        below = term.copy()
-        parts, trouble = [], np.zeros(len(c))
-        for nth in range(MOST_TICKETS):
-            at = np.flatnonzero(u > below)
-            term = term * rate / (nth + 1)
-            below = below + term
-            who, since = c.serial[at], day[at]
-            opened = since + 1 + np.floor(uniform(Purpose.TICKET_DAY, who, since, nth) * CYCLE_DAYS).astype(np.int32)
-            topic = np.searchsorted(self._topic_edges, uniform(Purpose.TICKET_TOPIC, who, since, nth)).astype(np.int8)
-            severity = np.searchsorted(self._severity_edges, uniform(Purpose.TICKET_SEVERITY, who, since, nth)).astype(
-                np.int8
-            )
-            wait = self._resolve_days[severity] * -np.log(uniform(Purpose.TICKET_DURATION, who, since, nth))
-            if self._levers.moves("support_tickets.days_to_resolve"):
-                wait = move("support_tickets.days_to_resolve", wait, c.take(at), opened)
-            wait = np.clip(np.ceil(wait), 1, 120)
-            parts.append(
-                Tickets(
-                    at, np.full(len(at), nth, dtype=np.int8), opened, (opened + wait).astype(np.int32), topic, severity
-                )
-            )
-            weight = self._severity_weight[severity]
-            slow = np.minimum(np.maximum(wait - 3.0, 0.0) / 7.0, 3.0)
-            trouble[at] += weight * (self._b.mood.per_ticket + self._b.mood.per_slow_week * slow)
-        c.trouble = trouble
-        return Tickets(
-            *(
-                np.concatenate([getattr(part, f) for part in parts])
-                for f in ("at", "nth", "opened", "resolved", "topic", "severity")
-            )
-        )

@@ -70,6 +70,7 @@ class Purpose(IntEnum):
     JOINER_MIX = 30
     OPENING = 31
     UPGRADE = 32
+    AGEING = 33
 
 
 #: no purpose is drawn for more often than this, for one customer on one day

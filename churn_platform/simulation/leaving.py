@@ -21,18 +21,25 @@ STAYING = (
     "internet_type", "senior_citizen", "partner", "dependents", "paperless_billing", "multiple_lines", "unlimited_data",
 )  # fmt: skip
 
+PEOPLE = ("senior_citizen", "partner", "dependents")
+
 
 class Risk:
     """Log odds of leaving, compiled to tables of codes."""
 
     def __init__(self, profile: Profile, behaviour: Behaviour) -> None:
         scale = behaviour.leaving.attributes
+        scales = dict.fromkeys(PEOPLE, behaviour.leaving.people)
         self._of = {
-            name: scale * np.array([profile.leaving[name].get(value, 0.0) for value in DOMAINS[name]])
-            for name in (*STAYING, "contract", "payment_method")
+            name: scales.get(name, scale) * np.array([profile.leaving[name].get(value, 0.0) for value in DOMAINS[name]])
+            for name in (*STAYING, "payment_method")
         }
+        by_contract = [profile.leaving["contract"][value] for value in DOMAINS["contract"]]
+        self._of_contract = behaviour.leaving.contract * np.array(by_contract)
         referrals = profile.leaving["number_of_referrals"]
-        self._of_referrals = scale * np.array([referrals["none"], referrals["one"], *[referrals["several"]] * 10])
+        self._of_referrals = behaviour.leaving.referrals * np.array(
+            [referrals["none"], referrals["one"], *[referrals["several"]] * 10]
+        )
         masks = np.arange(64)
         self._of_add_ons: Floats = scale * np.sum(
             [profile.leaving[name]["Yes"] * ((masks >> k) & 1) for k, name in enumerate(ADD_ONS)], axis=0
@@ -66,7 +73,7 @@ class Risk:
     def _log_odds(self, c: Customers, tenure: Ints, outside: Floats | float) -> Floats:
         b = self._behaviour.leaving
         odds = c.static_risk + b.intercept
-        odds += self._of["contract"][c.contract]
+        odds += self._of_contract[c.contract]
         odds += self._of["payment_method"][c.payment_method]
         odds += self._of_add_ons[c.add_ons]
         odds += self._of_referrals[c.referrals]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from churn_platform.simulation.identity import customer_ids
 from churn_platform.simulation.landing import as_dates, text_of
 from churn_platform.simulation.leaving import Risk
 from churn_platform.simulation.levers import Levers
+from churn_platform.simulation.scenario import Scenario
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -70,6 +71,26 @@ def best_auc(probability: Floats) -> float:
     tied = 0.5 * p * (1.0 - p) * counts * (counts - 1)
     pairs = leaves.sum() * stays.sum() - (p * (1.0 - p) * counts).sum()
     return float(((leaves * below).sum() + tied.sum()) / pairs) if pairs > 0 else float("nan")
+
+
+def day_truth(
+    scenario: Scenario, start_date: date, day: date, truth: Columns, *, customers: int, joined: int, left: int
+) -> DayTruth:
+    """The truth of `day` in a world that began on `start_date`, from the truth about the customers observed on it."""
+    p = truth["leave_probability"]
+    return DayTruth(
+        day=day,
+        scenario=scenario.name,
+        cause=scenario.cause,
+        changed_on=None if (k := scenario.start_day) is None else start_date + timedelta(days=k),
+        strength=scenario.strength_on((day - start_date).days),
+        customers=customers,
+        observed=len(p),
+        joined=joined,
+        left=left,
+        expected_leavers=float(p.sum()),
+        best_auc=best_auc(p),
+    )
 
 
 def truth_of(c: Customers, risk: Risk, levers: Levers) -> Columns:

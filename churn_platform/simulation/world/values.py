@@ -1,4 +1,4 @@
-"""What a world answers with: a day's landing, a receipt for a contact list, its state at rest.
+"""What a world answers with: a day's landing, its state at rest.
 
 What belongs here: frozen values and the world's error. What does not: living (`world.py`).
 """
@@ -13,6 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from churn_platform.simulation.truth import DayTruth
+
+#: of the saved state: raised when its meaning changes
+STATE_VERSION = 1
 
 
 class WorldError(ValueError):
@@ -50,9 +53,16 @@ class WorldState:
     arrays: dict[str, npt.NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class ContactReceipt:
-    """What became of a contact list: how many will be contacted, and how many had left already."""
+def refuse_another(meta: dict[str, Any], figures: str) -> None:
+    """Whether a state can be lived on by this code with these figures.
 
-    planned: int
-    had_left: int
+    Raises:
+        WorldError: it is of another version, or its world had another profile or behaviour.
+    """
+    if meta["version"] != STATE_VERSION:
+        raise WorldError(f"the state is of version {meta['version']}, this code reads {STATE_VERSION}; start anew")
+    if meta["figures"] != figures:
+        raise WorldError(
+            "the state is of a world with another profile or behaviour: give it the same, or start anew "
+            f"(state {meta['figures'][:12]}, here {figures[:12]})"
+        )

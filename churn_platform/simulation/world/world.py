@@ -18,7 +18,6 @@ exactly one cycle, and its true probability exact.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -26,19 +25,8 @@ import pandas as pd
 from churn_platform.contracts.tables import RAW_TABLES
 from churn_platform.simulation.base import Base
 from churn_platform.simulation.behaviour import Behaviour, packaged_behaviour
-from churn_platform.simulation.contacts import (
-    ContactListError,
-    ContactPlan,
-    background_plan,
-    make_contacts,
-    plan_from_list,
-    plans_from_arrays,
-)
-from churn_platform.simulation.customers import CYCLE_DAYS, Customers, Joiners
-from churn_platform.simulation.cycle import Life
-from churn_platform.simulation.draws import Draws, Serials
-from churn_platform.simulation.feed import Feeds
-from churn_platform.simulation.identity import serials_of
+from churn_platform.simulation.contacts import ContactDesk, ContactReceipt, background_plan, make_contacts
+from churn_platform.simulation.customers import CYCLE_DAYS, Customers
 from churn_platform.simulation.landing import (
     Rows,
     Waiting,
@@ -49,22 +37,23 @@ from churn_platform.simulation.landing import (
     ticket_rows,
     usage_rows,
 )
-from churn_platform.simulation.leavers import Leavers
-from churn_platform.simulation.levers import Levers
 from churn_platform.simulation.opening import History
 from churn_platform.simulation.profile import Profile, packaged_profile
 from churn_platform.simulation.scenario import Scenario, scenario_named
 from churn_platform.simulation.settling import settle
-from churn_platform.simulation.truth import Columns, DayTruth, best_auc, truth_frame, truth_of
-from churn_platform.simulation.world.values import ContactReceipt, DayLanding, WorldError, WorldState
+from churn_platform.simulation.truth import Columns, day_truth, truth_frame, truth_of
+from churn_platform.simulation.world.parts import Parts, figures_digest
+from churn_platform.simulation.world.values import (
+    STATE_VERSION,
+    DayLanding,
+    WorldError,
+    WorldState,
+    refuse_another,
+)
 
 EPOCH = date(1970, 1, 1)
 FIRST_DAY = date(2025, 1, 1)
 FEWEST_CUSTOMERS, MOST_CUSTOMERS = 50, 5_000_000
-
-
-#: of the saved state: raised when its meaning changes
-STATE_VERSION = 1
 
 
 class World:
@@ -102,7 +91,7 @@ class World:
         self._compose(profile or packaged_profile(), behaviour or packaged_behaviour())
         self._day = self._start - 1
         self._owed = 0.0
-        self._plans: list[ContactPlan] = []
+        self._desk = ContactDesk()
         self._opening_truth: Columns | None = None
         self._waiting = Waiting()
         self._open()
@@ -156,17 +145,7 @@ class World:
             ContactListError: unknown customers, channels, arms or offers, or a customer twice for one day.
             UnknownCustomerError: a text that is no id.
         """
-        serials = serials_of(contacts["customer_id"])
-        known = self._base.ever(serials)
-        if not known.all():
-            raise ContactListError(
-                f"{int((~known).sum())} of {len(known)} customers on the list were never customers here, "
-                f"the first is {contacts['customer_id'][~known].iloc[0]!r}"
-            )
-        plan = plan_from_list(contacts, serials, self.behaviour, already=self._planned())
-        plan = plan.only(~self._base.has_left(serials))
-        self._plans.append(plan)
-        return ContactReceipt(planned=len(plan.serial), had_left=len(serials) - len(plan.serial))
+        return self._desk.take_list(contacts, self._base, self.behaviour)
 
     def state(self) -> WorldState:
         """Everything needed to live on later. Between days, and once the opening has been had.
@@ -187,9 +166,7 @@ class World:
             "day": self._day,
             "owed": self._owed,
         }
-        arrays = self._base.arrays() | self._waiting.arrays()
-        for k, plan in enumerate(self._plans):
-            arrays |= {f"plan.{k}.{name}": values for name, values in plan.columns().items()}
+        arrays = self._base.arrays() | self._waiting.arrays() | self._desk.arrays()
         return WorldState(meta, {name: values.copy() for name, values in sorted(arrays.items())})
 
     @classmethod
@@ -201,13 +178,7 @@ class World:
         """
         profile, behaviour = profile or packaged_profile(), behaviour or packaged_behaviour()
         meta = state.meta
-        if meta["version"] != STATE_VERSION:
-            raise WorldError(f"the state is of version {meta['version']}, this code reads {STATE_VERSION}; start anew")
-        if meta["figures"] != figures_digest(profile, behaviour):
-            raise WorldError(
-                "the state is of a world with another profile or behaviour: give it the same, or start anew "
-                f"(state {meta['figures'][:12]}, here {figures_digest(profile, behaviour)[:12]})"
-            )
+        refuse_another(meta, figures_digest(profile, behaviour))
         world = cls.__new__(cls)
         world.size, world.seed = meta["size"], meta["seed"]
         world.start_date = date.fromisoformat(meta["start_date"])
@@ -217,31 +188,28 @@ class World:
         world._day, world._owed, world._opening_truth = meta["day"], meta["owed"], None
         world._base = Base.from_arrays(state.arrays)
         world._waiting = Waiting.from_arrays(state.arrays)
-        world._plans = plans_from_arrays(state.arrays)
+        world._desk = ContactDesk.from_arrays(state.arrays)
         return world
 
     def _compose(self, profile: Profile, behaviour: Behaviour) -> None:
         """Everything that follows from the arguments and has no state."""
         self.profile, self.behaviour = profile, behaviour
         self._start = (self.start_date - EPOCH).days
-        self._draws = draws = Draws(self.seed)
-        self._levers = Levers(self.scenario, self._start, draws)
-        self._feeds = Feeds(self.scenario, self._start, draws)
-        self._life = Life(profile, behaviour, draws, self._levers)
-        self._joiners = Joiners(profile, behaviour, draws)
-        self._leavers = Leavers(profile, behaviour, draws, self._levers)
-        self._texts = {
-            "churn_category": self._leavers.categories,
-            "churn_reason": self._leavers.reasons,
-            "offer": tuple(behaviour.retention.offers),
-        }
+        self._parts = Parts.of(self.scenario, self._start, self.seed, profile, behaviour)
 
     def _open(self) -> None:
         """Settle the base, and put the telco's books up to the eve where `opening` lands them from."""
         b = self.behaviour
         history = History(self._start, self.profile, b.payments.due_after, b.reporting.payment)
         settled = settle(
-            self.size, self._start, self._joiners, self._life, b, self._draws, history.record, history.since
+            self.size,
+            self._start,
+            self._parts.joiners,
+            self._parts.life,
+            b,
+            self._parts.draws,
+            history.record,
+            history.since,
         )
         self._base = Base.of(settled)
         observed = Customers.together([settled.present, settled.just_left])
@@ -252,24 +220,21 @@ class World:
             self._waiting.add(table, rows.where(~ahead))
             rows = rows.where(ahead)
             self._wait(table, rows, observed.take(position[rows.columns["serial"]]))
-        self._wait("churn_events", self._leavers.events(settled.just_left), settled.just_left)
+        self._wait("churn_events", self._parts.leavers.events(settled.just_left), settled.just_left)
         billed = observed.take(observed.observed > observed.joined)
-        self._opening_truth = truth_of(billed, self._life.risk, self._levers)
-
-    def _planned(self) -> Serials:
-        return np.concatenate([np.zeros(0, dtype=np.uint64), *(plan.serial for plan in self._plans)])
+        self._opening_truth = truth_of(billed, self._parts.life.risk, self._parts.levers)
 
     def _contact(self) -> None:
-        plans, listed = self._plans, self._planned()
-        self._plans = []
+        listed = self._desk.planned()
+        plans = self._desk.hand_over()
         c = self._base.customers
         if self.background_contacts:
             billed = self._base.billed(self._day - 1)
-            plans.append(background_plan(c, billed, listed, self._day, self.behaviour, self._draws))
+            plans.append(background_plan(c, billed, listed, self._day, self.behaviour, self._parts.draws))
         for plan in plans:
             at = self._base.at(plan.serial)
             first, later = make_contacts(
-                c, at, plan, self._day, self._life.risk, self._levers, self.behaviour, self._draws
+                c, at, plan, self._day, self._parts.life.risk, self._parts.levers, self.behaviour, self._parts.draws
             )
             whose = c.take(at)
             self._wait("retention_contacts", first, whose)
@@ -277,7 +242,7 @@ class World:
 
     def _leave(self) -> int:
         gone = self._base.let_go(self._day)
-        self._wait("churn_events", self._leavers.events(gone), gone)
+        self._wait("churn_events", self._parts.leavers.events(gone), gone)
         return len(gone)
 
     def _join(self) -> int:
@@ -290,14 +255,14 @@ class World:
         self._owed -= count
         serials = self._base.next_serial + np.arange(count, dtype=np.uint64)
         today = np.full(count, self._day, dtype=np.int32)
-        self._base.take_in(self._joiners.join(serials, today, self._levers.redirect))
+        self._base.take_in(self._parts.joiners.join(serials, today, self._parts.levers.redirect))
         return count
 
     def _bill(self) -> Columns:
         b = self.behaviour
         at = self._base.due(self._day)
         c = self._base.customers.take(at)
-        cycle = self._life.run(c, np.full(len(at), self._day, dtype=np.int32))
+        cycle = self._parts.life.run(c, np.full(len(at), self._day, dtype=np.int32))
         self._base.customers.put(at, c)
         self._wait("customers", customer_rows(c, cycle, self.profile), c)
         full = c.take(cycle.tenure > 0)
@@ -306,10 +271,12 @@ class World:
             self._wait("invoices", rows, full)
         for rows in ticket_rows(c, cycle):
             self._wait("support_tickets", rows, c.take(cycle.tickets.at))
-        return truth_of(c, self._life.risk, self._levers)
+        return truth_of(c, self._parts.life.risk, self._parts.levers)
 
     def _wait(self, table: str, rows: Rows, customers: Customers) -> None:
-        self._waiting.add(table, self._feeds.changed(table, rows, customers) if self._feeds.touches(table) else rows)
+        self._waiting.add(
+            table, self._parts.feeds.changed(table, rows, customers) if self._parts.feeds.touches(table) else rows
+        )
 
     def _land(self, truth: Columns, joined: int, left: int) -> DayLanding:
         tables = {}
@@ -317,28 +284,11 @@ class World:
             rows = self._waiting.due(table, self._day)
             if table == "support_tickets":  # who has left does not call any more
                 rows = rows.where(rows.columns["opened_on"] < self._base.left_on[rows.columns["serial"]])
-            if self._feeds.touches(table):
+            if self._parts.feeds.touches(table):
                 rows = newest_versions(table, rows)
-            tables[table] = self._feeds.reshaped(table, frame_of(table, rows, self._texts), self._day)
+            tables[table] = self._parts.feeds.reshaped(table, frame_of(table, rows, self._parts.texts), self._day)
         today = EPOCH + timedelta(days=self._day)
-        p = truth["leave_probability"]
-        summary = DayTruth(
-            day=today,
-            scenario=self.scenario.name,
-            cause=self.scenario.cause,
-            changed_on=None if (k := self.scenario.start_day) is None else self.start_date + timedelta(days=k),
-            strength=self.scenario.strength_on(self._day - self._start),
-            customers=len(self._base),
-            observed=len(p),
-            joined=joined,
-            left=left,
-            expected_leavers=float(p.sum()),
-            best_auc=best_auc(p),
+        summary = day_truth(
+            self.scenario, self.start_date, today, truth, customers=len(self._base), joined=joined, left=left
         )
         return DayLanding(today, tables, truth_frame(truth, self.behaviour), summary)
-
-
-def figures_digest(profile: Profile | None = None, behaviour: Behaviour | None = None) -> str:
-    """Hex sha256 of the figures that lives follow; by default the package's."""
-    profile, behaviour = profile or packaged_profile(), behaviour or packaged_behaviour()
-    return sha256(f"{profile.model_dump_json()}{behaviour.model_dump_json()}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Finding IBM's extract: folders in order, one checked download, else the sample, which says that it is made up."""
+"""Finding IBM's extract: folders in order, one checked download, else an error that says what can be done."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from churn_platform.adapters.extract import (
     read_extract,
     sha256_of,
 )
-from churn_platform.feeds.sample import sample_csv
 from churn_platform.settings import Settings, load_settings
 
 CLASSIC = "telco_customer_churn.csv"
@@ -89,7 +88,7 @@ def test_a_download_with_the_published_digest_is_kept_and_used_without_a_second_
     nowhere: Settings, publisher: Server
 ) -> None:
     first = find_extract(nowhere)
-    assert (first.simulated, first.files[0].read_bytes()) == (False, PUBLISHED)
+    assert first.files[0].read_bytes() == PUBLISHED
     assert "IBM's published file" in first.note
     assert find_extract(nowhere) == first
     assert publisher.requests == 1
@@ -121,42 +120,32 @@ def silence(_: http.server.BaseHTTPRequestHandler) -> None:
         pytest.param(lambda request: request.wfile.write(b"not http\r\n\r\n"), "the download failed", id="not http"),
     ],
 )
-def test_a_download_that_goes_wrong_gives_the_sample_with_one_line_and_never_half_a_file(
+def test_a_download_that_goes_wrong_is_told_in_one_line_and_leaves_nothing_behind(
     nowhere: Settings, publisher: Server, answer: Handler, why: str
 ) -> None:
     publisher.answer = answer
-    found = find_extract(nowhere)
-    assert found.simulated
-    assert found.files == (nowhere.sample / CLASSIC,)
-    assert found.note.startswith("simulated: ")
-    assert why in found.note
-    assert "\n" not in found.note
+    with pytest.raises(ExtractNotFoundError) as caught:
+        find_extract(nowhere)
+    assert why in caught.value.why_not
+    assert caught.value.why_not in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert leftovers(nowhere) == []
 
 
-def test_a_publisher_that_cannot_be_reached_gives_the_sample(nowhere: Settings, publisher: Server) -> None:
+def test_a_publisher_that_cannot_be_reached_is_told(nowhere: Settings, publisher: Server) -> None:
     publisher.shutdown()
     publisher.server_close()
-    found = find_extract(nowhere)
-    assert found.simulated
-    assert "refused" in found.note
+    with pytest.raises(ExtractNotFoundError, match="refused"):
+        find_extract(nowhere)
 
 
-def test_offline_nothing_is_asked_for(nowhere: Settings, publisher: Server) -> None:
-    found = find_extract(Settings(nowhere.home, nowhere.raw_dirs, offline=True))
-    assert found.simulated
-    assert "CHURN_OFFLINE is set" in found.note
+def test_offline_nothing_is_asked_for_and_the_error_says_what_can_be_done(nowhere: Settings, publisher: Server) -> None:
+    with pytest.raises(ExtractNotFoundError) as caught:
+        find_extract(Settings(nowhere.home, nowhere.raw_dirs, offline=True))
+    assert caught.value.why_not == "CHURN_OFFLINE is set"
+    for way_out in ("put telco_customer_churn.csv into data/raw/ibm/", "CHURN_RAW_DIR", "churn run --feed world"):
+        assert way_out in str(caught.value)
     assert publisher.requests == 0
-
-
-def test_without_even_the_sample_the_error_says_where_it_looked_and_where_to_put_the_file(
-    nowhere: Settings, tmp_path: Path
-) -> None:
-    empty = Settings(nowhere.home, nowhere.raw_dirs, project_root=tmp_path, offline=True)
-    with pytest.raises(
-        ExtractNotFoundError, match=r"put telco_customer_churn\.csv into data/raw/ibm/ or set CHURN_RAW_DIR"
-    ):
-        find_extract(empty)
 
 
 def test_the_first_folder_that_has_the_file_wins_and_the_environments_comes_first(
@@ -181,10 +170,9 @@ def test_the_first_folder_that_has_the_file_wins_and_the_environments_comes_firs
 
 @pytest.mark.parametrize("name", ["Telco-Customer-Churn.csv", "WA_Fn-UseC_-Telco-Customer-Churn.csv"])
 def test_the_file_may_keep_the_name_it_was_published_under(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text(sample_csv())
+    (tmp_path / name).write_text("customerID,Churn\n")
     found = find_extract(Settings(tmp_path / "home", (tmp_path,), offline=True))
     assert found.files == (tmp_path / name,)
-    assert not found.simulated
     assert "not IBM's published file" in found.note
 
 

@@ -133,10 +133,7 @@ def test_an_unknown_feed_names_the_known_ones(tmp_path: Path) -> None:
         open_feed("imb", Settings(tmp_path, ()), POLICIES)
 
 
-def test_the_sample_is_flagged_as_simulated_all_the_way_into_the_home(tmp_path: Path, real_data: Path) -> None:
-    made_up = IbmFeed(Settings(tmp_path, (), offline=True), POLICIES).home
-    assert (made_up.feed, made_up.simulated) == ("ibm", True)
-    assert made_up.note.startswith("simulated: ")
+def test_a_home_of_the_real_extract_is_not_simulated_and_known_by_its_digest(tmp_path: Path, real_data: Path) -> None:
     real = IbmFeed(Settings(tmp_path, (real_data,), offline=True), POLICIES).home
-    assert not real.simulated
-    assert real.source_digest != made_up.source_digest
+    assert (real.feed, real.simulated) == ("ibm", False)
+    assert len(real.source_digest) == 64

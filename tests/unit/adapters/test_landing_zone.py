@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_extract import generate_extract
 
 from churn_platform.adapters.landing_zone import LandingError, land, landed_files, read_landed
 from churn_platform.contracts.tables import CUSTOMERS, RAW_TABLES
 from churn_platform.feeds.quarantine import screen
-from churn_platform.feeds.sample import generate_extract
 
 DAY = date(2026, 1, 1)
 README = Path(__file__).parents[3] / "data" / "README.md"

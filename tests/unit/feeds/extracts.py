@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from made_up_extract import generate_extract
 
 from churn_platform.feeds.ibm import Extract
-from churn_platform.feeds.sample import generate_extract
 
 
 def small_extract(customers: int = 200, *, extended: bool = False) -> Extract:

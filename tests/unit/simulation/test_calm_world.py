@@ -80,8 +80,13 @@ def test_a_customer_grows_older_and_is_billed_month_by_month(calm: Lived) -> Non
     blank = rows["total_charges"].isna()
     assert (blank == (rows["tenure_months"] == 0)).all()
     assert blank.sum() > 5
-    for name in ("gender", "senior_citizen", "partner", "dependents"):
+    for name in ("gender", "partner"):
         assert (by[name].nunique() == 1).all(), name
+    # some grow old, and their children move out then; nobody grows younger
+    for name, comes in (("senior_citizen", "Yes"), ("dependents", "No")):
+        changed = rows[name] != by[name].shift(1).fillna(rows[name])
+        assert set(rows[name][changed]) <= {comes}, name
+    assert by["senior_citizen"].nunique().gt(1).sum() > 2
 
 
 def test_who_has_left_does_nothing_any_more(calm: Lived) -> None:
