@@ -32,6 +32,7 @@ from churn_platform.evaluation.gate import GateDecision
 from churn_platform.governance.canonical import canonical_json
 
 if TYPE_CHECKING:
+    from churn_platform.evaluation.comparison.report import ComparedRows
     from churn_platform.evaluation.outcomes import Floats
     from churn_platform.training.candidate import ModelPackage
 
@@ -70,10 +71,11 @@ def compare_with_champion(platform: Platform, before: Mapping[str, Any], clock: 
         decision = ComparisonDecision("tie", (f"{version} is champion already: the same inputs gave the same package",))
         return Compared(decision, None, None, None, {**before, "champion": version})
     champion_package = ops.model(present.version).package_digest
-    rows, comparison, why_not = _measured(platform, present.version, champion_package, before, clock)
-    gate = comparison_gate(rows, comparison, policies.champion_challenger, why_not)
+    measured = _measured(platform, present.version, champion_package, before, clock)
+    comparison = measured.comparison
+    gate = comparison_gate(measured.rows, comparison, policies.champion_challenger, measured.why_not)
     decision = comparison_decision(comparison, gate, policies.champion_challenger)
-    digest = _store(platform, comparison) if comparison is not None else None
+    digest = _store(platform, comparison, measured.key) if comparison is not None else None
     inputs = {
         "champion": present.version,
         "champion_package": champion_package,
@@ -85,8 +87,14 @@ def compare_with_champion(platform: Platform, before: Mapping[str, Any], clock: 
     ops.record_decision(
         "comparison", version, decision.outcome, decision.reasons, inputs, actor=ACTOR, at=platform.now()
     )
-    report = _write_report(platform, comparison, gate, decision, digest) if comparison is not None else None
-    facts = {**before, "compared_with": present.version, "comparison": digest, "comparison_outcome": decision.outcome}
+    report = _write_report(platform, measured, gate, decision, digest)
+    facts = {
+        **before,
+        "compared_with": present.version,
+        "comparison": digest,
+        "comparison_outcome": decision.outcome,
+        "comparison_report": str(report) if report is not None else None,
+    }
     return Compared(decision, gate, comparison, report, facts)
 
 
@@ -125,24 +133,36 @@ def trained_rows(platform: Platform, package: ModelPackage, training_set: str) -
     return fitted.frame[["customer_id", "observation_date"]]
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """The rows, the figures, what the page is drawn from, and why any of them is missing; `key` names the comparison's inputs."""
+
+    rows: ComparisonRows | None = None
+    comparison: Comparison | None = None
+    drawn: ComparedRows | None = None
+    key: str | None = None
+    why_not: str = ""
+
+
 def _measured(
     platform: Platform, champion: str, champion_package: str, before: Mapping[str, Any], clock: Clock
-) -> tuple[ComparisonRows | None, Comparison | None, str]:
-    """The rows, the figures, and why either is missing; whatever goes wrong becomes the reason."""
+) -> _Measured:
+    """Compare, or find the same comparison made before; whatever goes wrong becomes the reason."""
     rows: ComparisonRows | None = None
     try:
         packages = {champion: champion_package, str(before["version"]): str(before["package"])}
         opened = {version: _open(platform, digest) for version, digest in packages.items()}
         rows = _rows(platform, opened, champion, before)
-        cached = _cached(platform, packages, rows)
-        if cached is not None:
-            return rows, cached, ""
         policy = platform.policies.champion_challenger
         if rows.leaked or len(rows) < policy.min_rows or rows.churners < policy.min_churners:
-            return rows, None, "there are too few rows"
-        return rows, _compare(platform, opened, champion, rows, clock), ""
+            return _Measured(rows, why_not="there are too few rows, or rows that a model was trained on")
+        key = _key(platform, packages, rows)
+        known = _read(platform, _known(platform, key))
+        if known is not None:
+            return _Measured(rows, known, None, key)
+        return _Measured(rows, *_compare(platform, opened, champion, rows, clock), key)
     except Exception as error:  # the gate records whatever made the comparison impossible, and stays closed
-        return rows, None, f"the comparison could not be made: {type(error).__name__}: {error}"
+        return _Measured(rows, why_not=f"the comparison could not be made: {type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True)
@@ -181,8 +201,9 @@ def _rows(
 
 def _compare(
     platform: Platform, opened: Mapping[str, _Opened], champion: str, rows: ComparisonRows, clock: Clock
-) -> Comparison:
+) -> tuple[Comparison, ComparedRows]:
     from churn_platform.evaluation.comparison import compare
+    from churn_platform.evaluation.comparison.report import ComparedRows
 
     policy = platform.policies.champion_challenger
     features = {version: _features(platform, one.package, rows) for version, one in opened.items()}
@@ -202,7 +223,10 @@ def _compare(
     (challenger,) = (version for version in opened if version != champion)
     rng = np.random.default_rng(policy.seed)
     worth = _worth(platform, rows)
-    return compare(contenders[champion], contenders[challenger], rows, worth, policy, rng)
+    comparison = compare(contenders[champion], contenders[challenger], rows, worth, policy, rng)
+    churned = rows.frame["churned"].to_numpy() == 1
+    drawn = ComparedRows(churned, contenders[champion].probability, contenders[challenger].probability, worth)
+    return comparison, drawn
 
 
 def _features(platform: Platform, package: ModelPackage, rows: ComparisonRows) -> pd.DataFrame:
@@ -259,14 +283,20 @@ def _key(platform: Platform, packages: Mapping[str, str], rows: ComparisonRows) 
     return hashlib.sha256("\n".join(parts).encode() + content).hexdigest()
 
 
-def _cached(platform: Platform, packages: Mapping[str, str], rows: ComparisonRows) -> Comparison | None:
-    return None
+def _known(platform: Platform, key: str) -> str | None:
+    """The digest of the comparison that was made of the same inputs before, so that a run that died does not measure again."""
+    try:
+        return (_folder(platform) / "by-inputs" / key).read_text().strip()
+    except OSError:
+        return None
 
 
-def _store(platform: Platform, comparison: Comparison) -> str:
+def _store(platform: Platform, comparison: Comparison, key: str | None) -> str:
     content = canonical_json(comparison.to_dict()).encode()
     digest = hashlib.sha256(content).hexdigest()
     write_atomically(_folder(platform) / f"{digest}.json", content)
+    if key is not None:
+        write_atomically(_folder(platform) / "by-inputs" / key, digest.encode())
     return digest
 
 
@@ -283,6 +313,34 @@ def _read(platform: Platform, digest: Any) -> Comparison | None:
 
 
 def _write_report(
-    platform: Platform, comparison: Comparison, gate: GateDecision, decision: ComparisonDecision, digest: str | None
+    platform: Platform, measured: _Measured, gate: GateDecision, decision: ComparisonDecision, digest: str | None
 ) -> Path | None:
-    return None
+    """The page of a comparison, written once beside its figures; None where nothing was measured."""
+    from churn_platform.adapters.code import code_revision
+    from churn_platform.evaluation.comparison.report import comparison_report
+    from churn_platform.evaluation.report import ReportHeader
+
+    if measured.comparison is None or digest is None:
+        return None
+    comparison = measured.comparison
+    target: Path = platform.settings.reports / f"comparison-{digest[:12]}" / "comparison.html"
+    if measured.drawn is None:
+        return target if target.is_file() else None
+    header = ReportHeader(
+        model_name=platform.policies.governance.model,
+        model_version=f"{comparison.challenger.version} against {comparison.champion.version}",
+        model_digest=comparison.challenger.package,
+        training_data_digest=platform.ops.model(comparison.challenger.version).registration.training_data_digest,
+        feature_set=f"{comparison.challenger.feature_set} against {comparison.champion.feature_set}",
+        policy_digest=platform.policies.digest,
+        code_revision=code_revision(),
+        feed=platform.home.feed,
+        simulated=platform.home.simulated,
+        feed_note=platform.home.note,
+        holdout=f"{comparison.rows} observations of {comparison.first_day} to {comparison.last_day}",
+        more=(("Champion's package (sha256)", comparison.champion.package), ("Comparison (sha256)", digest)),
+    )
+    business = platform.policies.champion_challenger.business
+    page = comparison_report(comparison, measured.drawn, gate, decision, header, business)
+    write_atomically(target, page.encode())
+    return target

@@ -53,10 +53,11 @@ def evaluation_report(
         sections.provenance(evaluation, header),
     )
     title = f"Evaluation of {header.model_name} {header.model_version}"
-    return _shell(title, sections.banner(header) + f"<main>{''.join(body)}</main>", drawn.scripts)
+    return shell(title, sections.banner(header) + f"<main>{''.join(body)}</main>", drawn.scripts)
 
 
-def _shell(title: str, body: str, scripts: Sequence[str]) -> str:
+def shell(title: str, body: str, scripts: Sequence[str]) -> str:
+    """One HTML page around `body`: plotly.js, the style and the figures\' scripts are in it, and nothing may be fetched."""
     from plotly.offline import get_plotlyjs
 
     return (

@@ -80,8 +80,8 @@ def depth(of: Evaluation, drawn: Figures) -> str:
         "Further down, each call finds fewer."
     )
     figure = drawn.place(figures.gain_figure(of), "gain", 380)
-    content = _two(("Leavers reached", figure), ("What each depth brings", tables.depth_table(of)))
-    return _section("How far down the list is it worth calling?", lead, content)
+    content = two(("Leavers reached", figure), ("What each depth brings", tables.depth_table(of)))
+    return section("How far down the list is it worth calling?", lead, content)
 
 
 def trust(of: Evaluation, drawn: Figures) -> str:
@@ -93,15 +93,15 @@ def trust(of: Evaluation, drawn: Figures) -> str:
     )
     calibration = drawn.place(figures.calibration_figure(of), "calibration", 400)
     scores = drawn.place(figures.scores_figure(of), "scores", 400)
-    content = _two(("Calibration", calibration), ("Scores, and who left", scores))
-    return _section("Can its numbers be believed?", lead, content)
+    content = two(("Calibration", calibration), ("Scores, and who left", scores))
+    return section("Can its numbers be believed?", lead, content)
 
 
 def drivers(explanation: ReportExplanation | None, drawn: Figures) -> str:
     """Which features move the scores, and how."""
     title = "What drives the scores?"
     if explanation is None:
-        return _section(title, "No explanation was handed to this report.", "")
+        return section(title, "No explanation was handed to this report.", "")
     contributions, values, labels = explanation.contributions, explanation.values, explanation.labels
     lead = (
         "Each score is a sum of contributions, one a feature: to the right they push towards leaving, to the left "
@@ -121,9 +121,9 @@ def drivers(explanation: ReportExplanation | None, drawn: Figures) -> str:
         drawn.place(importance_figure(contributions, labels), "importance"),
         swarm,
         drawn.place(beeswarm_figure(contributions, values, labels, SHOWN_ROWS), "beeswarm"),
-        _two(*single),
+        two(*single),
     )
-    return _section(title, lead, "".join(content))
+    return section(title, lead, "".join(content))
 
 
 def everyone(of: Evaluation, gates: Sequence[GateDecision], drawn: Figures) -> str:
@@ -141,15 +141,15 @@ def everyone(of: Evaluation, gates: Sequence[GateDecision], drawn: Figures) -> s
         + tables.segments_note(of)
         + fair
     )
-    return _section("Does it work for everyone?", lead, content + tables.fairness_table(of.fairness, gates))
+    return section("Does it work for everyone?", lead, content + tables.fairness_table(of.fairness, gates))
 
 
 def verdicts(gates: Sequence[GateDecision]) -> str:
     """Every gate with every check and its reason."""
     if not gates:
-        return _section("Is it good enough?", "No gate has judged this model: it may not be used.", "")
+        return section("Is it good enough?", "No gate has judged this model: it may not be used.", "")
     lead = "What was asked of the model before it may be used. One check that does not pass is enough to keep it out."
-    return _section("Is it good enough?", lead, tables.gates_table(gates))
+    return section("Is it good enough?", lead, tables.gates_table(gates))
 
 
 def ranking(of: Evaluation, drawn: Figures) -> str:
@@ -161,7 +161,7 @@ def ranking(of: Evaluation, drawn: Figures) -> str:
         f"differs by {above.value:+.3f} ({above.low:+.3f} to {above.high:+.3f})."
     )
     roc, pr = drawn.place(figures.roc_figure(of), "roc", 400), drawn.place(figures.pr_figure(of), "pr", 400)
-    return _section("How well does it rank?", lead, _two(("ROC curve", roc), ("Precision and recall", pr)))
+    return section("How well does it rank?", lead, two(("ROC curve", roc), ("Precision and recall", pr)))
 
 
 def tuning(history: pd.DataFrame | None, drawn: Figures) -> str:
@@ -169,7 +169,7 @@ def tuning(history: pd.DataFrame | None, drawn: Figures) -> str:
     if history is None or history.empty:
         return ""
     lead = f"{len(history)} settings were tried on the training rows alone; the holdout took no part in the choice."
-    return _section("How was it tuned?", lead, drawn.place(figures.tuning_figure(history), "tuning", 340))
+    return section("How was it tuned?", lead, drawn.place(figures.tuning_figure(history), "tuning", 340))
 
 
 def figures_in_full(of: Evaluation) -> str:
@@ -177,7 +177,7 @@ def figures_in_full(of: Evaluation) -> str:
     lead = (
         f"In brackets the {percent(of.confidence)} interval: what it may be among all such customers, not only these."
     )
-    return _section("All figures", lead, tables.metrics_table(of))
+    return section("All figures", lead, tables.metrics_table(of))
 
 
 def provenance(of: Evaluation, header: ReportHeader) -> str:
@@ -190,14 +190,16 @@ def provenance(of: Evaluation, header: ReportHeader) -> str:
         "Contributions are exact TreeSHAP values in log-odds."
     )
     table = tables.provenance_table(header.provenance())
-    return _section("Where this comes from", "", table + f'<p class="small">{html.escape(methods)}</p>')
+    return section("Where this comes from", "", table + f'<p class="small">{html.escape(methods)}</p>')
 
 
-def _section(title: str, lead: str, content: str) -> str:
+def section(title: str, lead: str, content: str) -> str:
+    """A section: a question as its title, the answer in words, the content (HTML)."""
     said = f'<p class="lead">{html.escape(lead)}</p>' if lead else ""
     return f"<section><h2>{html.escape(title)}</h2>{said}{content}</section>"
 
 
-def _two(*parts: tuple[str, str]) -> str:
+def two(*parts: tuple[str, str]) -> str:
+    """Titled parts (HTML) beside each other."""
     cells = "".join(f"<div><h3>{html.escape(title)}</h3>{content}</div>" for title, content in parts)
     return f'<div class="two">{cells}</div>'

@@ -82,15 +82,15 @@ def depth_table(of: Evaluation) -> str:
         reached = reached_at(of.curves.gain, share)
         called, leavers = share * of.rows, reached * of.churners
         rows.append(
-            _row((percent(share), f"{called:,.0f}", f"{leavers:,.0f}", percent(reached), percent(leavers / called)))
+            row((percent(share), f"{called:,.0f}", f"{leavers:,.0f}", percent(reached), percent(leavers / called)))
         )
-    return _table(("first part of the list", "calls", "leavers among them", "of all leavers", "of the called"), rows)
+    return table(("first part of the list", "calls", "leavers among them", "of all leavers", "of the called"), rows)
 
 
 def metrics_table(of: Evaluation) -> str:
     """All metrics of model and baseline, with intervals."""
     rows = [
-        _row(
+        row(
             (
                 _with_note(metric.label, metric.about),
                 _with_range(name, of.metrics[name]),
@@ -101,11 +101,11 @@ def metrics_table(of: Evaluation) -> str:
         for name, metric in METRICS.items()
     ]
     above = of.auc_above_baseline
-    signed = _figure(f"{above.value:+.3f}", f"{above.low:+.3f} to {above.high:+.3f}")
+    signed = figure(f"{above.value:+.3f}", f"{above.low:+.3f} to {above.high:+.3f}")
     rows.append(
-        _row((_with_note("ROC AUC, model minus logistic regression", "paired, on the same rows"), signed, "", ""))
+        row((_with_note("ROC AUC, model minus logistic regression", "paired, on the same rows"), signed, "", ""))
     )
-    return _table(("", "this model", "logistic regression", ""), rows)
+    return table(("", "this model", "logistic regression", ""), rows)
 
 
 def gates_table(gates: Sequence[GateDecision]) -> str:
@@ -113,11 +113,11 @@ def gates_table(gates: Sequence[GateDecision]) -> str:
     parts = []
     for gate in gates:
         checks = (
-            _row((pill(check.verdict), html.escape(check_label(check.name)), html.escape(sentence(check.reason))))
+            row((pill(check.verdict), html.escape(check_label(check.name)), html.escape(sentence(check.reason))))
             for check in gate.checks
         )
         parts.append(f"<h3>{html.escape(gate.gate.capitalize())} gate {pill(gate.verdict)}</h3>")
-        parts.append(_table(("", "asked", "answer"), checks))
+        parts.append(table(("", "asked", "answer"), checks))
     return "".join(parts)
 
 
@@ -139,25 +139,25 @@ def fairness_table(attributes: Sequence[Fairness], gates: Sequence[GateDecision]
         rows += [_group_row(group) for group in attribute.groups]
         if attribute.differences:
             differences = (_rate(attribute.differences[rate]) for rate in RATES)
-            rows.append(_row(("largest difference", "", "", *differences), "sum"))
+            rows.append(row(("largest difference", "", "", *differences), "sum"))
         check = judged.get(f"fairness.{attribute.attribute}")
         if check is not None:
             rows.append(_across(f"{pill(check.verdict)} &nbsp;{html.escape(sentence(check.reason))}", "sum"))
         elif attribute.reason:
             rows.append(_across(html.escape(sentence(attribute.reason)), "sum"))
-    return _table(("group", "customers", "leavers", *(RATE_WORDS[rate] for rate in RATES)), rows)
+    return table(("group", "customers", "leavers", *(RATE_WORDS[rate] for rate in RATES)), rows)
 
 
 def _group_row(group: FairnessGroup) -> str:
     rates = (_rate(group.rates.get(rate)) for rate in RATES)
     name = html.escape(group.value) if group.comparable else _with_note(group.value, f"left out: {group.reason}")
-    return _row((name, f"{group.rows:,}", f"{group.churners:,}", *rates))
+    return row((name, f"{group.rows:,}", f"{group.churners:,}", *rates))
 
 
 def provenance_table(lines: Iterable[tuple[str, str]]) -> str:
     """Where everything comes from."""
-    rows = (_row((html.escape(what), f'<span class="mono">{html.escape(value)}</span>')) for what, value in lines)
-    return _table((), rows)
+    rows = (row((html.escape(what), f'<span class="mono">{html.escape(value)}</span>')) for what, value in lines)
+    return table((), rows)
 
 
 def pill(verdict: str) -> str:
@@ -168,16 +168,17 @@ def pill(verdict: str) -> str:
 
 
 def _with_range(name: str, estimate: Estimate) -> str:
-    return _figure(figure_of(name, estimate.value), interval_of(name, estimate))
+    return figure(figure_of(name, estimate.value), interval_of(name, estimate))
 
 
 def _rate(estimate: Estimate | None) -> str:
     if estimate is None:
         return "<span class='small'>cannot be measured</span>"
-    return _figure(percent(estimate.value), f"{percent(estimate.low)} to {percent(estimate.high)}")
+    return figure(percent(estimate.value), f"{percent(estimate.low)} to {percent(estimate.high)}")
 
 
-def _figure(value: str, interval: str) -> str:
+def figure(value: str, interval: str) -> str:
+    """A value with its interval."""
     return f"<span class='figure'>{value} <span class='range'>({interval})</span></span>"
 
 
@@ -185,7 +186,8 @@ def _with_note(text: str, note: str) -> str:
     return f"{html.escape(text)}<br><span class='small'>{html.escape(note)}</span>"
 
 
-def _row(cells: Iterable[str], style: str = "") -> str:
+def row(cells: Iterable[str], style: str = "") -> str:
+    """A row of cells (HTML)."""
     opening = f'<tr class="{style}">' if style else "<tr>"
     return opening + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
@@ -194,7 +196,8 @@ def _across(content: str, style: str) -> str:
     return f'<tr class="{style}"><td colspan="6">{content}</td></tr>'
 
 
-def _table(heads: Sequence[str], rows: Iterable[str]) -> str:
+def table(heads: Sequence[str], rows: Iterable[str]) -> str:
+    """A table of rows (HTML) under escaped heads."""
     head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
     thead = f"<thead><tr>{head}</tr></thead>" if heads else ""
     return f'<div class="wide"><table>{thead}<tbody>{"".join(rows)}</tbody></table></div>'
