@@ -37,6 +37,7 @@ STAGES = {
     "champion_comparison": "release",
     "champion": "release",
     "daily_scores": "score",
+    "served_features": "score",
     "schema_report": "monitor",
     "drift_report": "monitor",
     "performance_report": "monitor",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.adapters.platform import Platform
-from churn_platform.contracts.routing import Kill, KillMode, Routing, RoutingError, ServedModel
+from churn_platform.contracts.routing import Kill, KillMode, Routing, RoutingError, ServedModel, Split
 
 if TYPE_CHECKING:
     from churn_platform.adapters.ops_store import Decision
@@ -38,10 +38,29 @@ def publish_routing(platform: Platform) -> Routing:
     if champion is not None:
         served = ServedModel(champion.version, platform.ops.model(champion.version).package_digest)
     sequence = max(0 if champion is None else champion.ledger_sequence, 0 if switch is None else switch.ledger_sequence)
-    routing = Routing(sequence, served, kill=kill)
+    challenger, split = _split(platform)
+    routing = Routing(sequence, served, challenger, split, kill=kill)
     if _written(platform.settings.routing_file) != routing:
         write_atomically(platform.settings.routing_file, json.dumps(routing.to_dict(), indent=1).encode())
     return routing
+
+
+def _split(platform: Platform) -> tuple[ServedModel | None, Split | None]:
+    """The open rollout's challenger and its share; neither after the promotion, when the challenger is the champion."""
+    from churn_platform.rollout.progress import weight_of
+
+    recorded = platform.ops.rollout(platform.policies.governance.model)
+    if recorded is None or recorded.progress.phase != "staged":
+        return None, None
+    plan = recorded.plan
+    split = Split(
+        plan=plan.digest,
+        strategy=plan.strategy,
+        salt=plan.salt,
+        weight=weight_of(plan, recorded.progress),
+        mirrored=plan.strategy == "shadow",
+    )
+    return ServedModel(plan.challenger, plan.package), split
 
 
 def throw_kill_switch(platform: Platform, mode: KillMode, by: str, why: str) -> Routing:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from command_line import answer, churn
 
 ROOT = Path(__file__).parents[2]
 REAL_DATA = ROOT.parent / "shared" / "data"
@@ -21,41 +18,19 @@ LIVE_DAY = "2026-06-03"
 pytestmark = [pytest.mark.xdist_group("main_job"), pytest.mark.slow]
 
 
-def churn(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the console script in a home of its own."""
-    script = Path(sys.executable).parent / "churn"
-    return subprocess.run(
-        [script, *arguments],
-        env={**os.environ, "CHURN_HOME": str(home), "CHURN_OFFLINE": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=home.parent,
-    )
-
-
-def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr[-3000:]
-    parsed: dict[str, Any] = json.loads(done.stdout)
-    return parsed
+@pytest.fixture(scope="module")
+def home(ibm_home: Path) -> Path:
+    return ibm_home
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    assert (REAL_DATA / "telco_customer_churn.csv").is_file(), f"the real data must lie in {REAL_DATA}"
-    return tmp_path_factory.mktemp("main-job") / "home"
-
-
-@pytest.fixture(scope="module")
-def summary(home: Path) -> dict[str, Any]:
-    return answer(churn(home, "run", "--feed", "ibm", "--json"))
+def summary(ibm_summary: dict[str, Any]) -> dict[str, Any]:
+    return ibm_summary
 
 
 @pytest.fixture
-def copy_of(home: Path, summary: dict[str, Any], tmp_path: Path) -> Path:
-    """A copy of the finished home, to be damaged."""
-    assert summary["champion_version"]
-    return Path(shutil.copytree(home, tmp_path / "home"))
+def copy_of(copy_of_ibm_home: Path) -> Path:
+    return copy_of_ibm_home
 
 
 def test_the_main_job_accounts_for_every_row(summary: dict[str, Any]) -> None:
