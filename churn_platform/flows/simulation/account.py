@@ -245,12 +245,15 @@ def _seconds(steps: Sequence[Step]) -> dict[str, Any]:
             for stage, seconds in step.facts.get("stages", {}).items():
                 stages[stage].append(float(seconds))
     trained_on = {step.day for step in steps if step.name == TRAINING}
-    quiet = [step.seconds for step in steps if step.name == LIVED and step.day not in trained_on]
+    quiet = [step for step in steps if step.name == LIVED and step.day not in trained_on]
     return {
         "history": round(sum(by_name[HISTORY]), 2),
         "trainings": round(sum(by_name[FIRST_TRAINING]) + sum(by_name[TRAINING]), 2),
         "days": round(sum(by_name[LIVED]), 2),
-        "median_day": round(median(quiet), 3) if quiet else None,
+        "median_day": round(median(step.seconds for step in quiet), 3) if quiet else None,
+        "median_day_processor": round(median(float(step.facts["processor_seconds"]) for step in quiet), 3)
+        if quiet
+        else None,
         "median_day_by_stage": {name: round(median(values), 3) for name, values in stages.items()},
     }
 

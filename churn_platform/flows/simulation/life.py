@@ -91,7 +91,7 @@ class _Life:
         """One live day, at the hour of the daily batch."""
         if (day, LIVED) in self._done:
             return
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         with clock.simulated_time(self._morning(day)):
             has_champion = self._champion() is not None
             # without a champion nothing can be scored; the day's data are taken in all the same
@@ -101,7 +101,8 @@ class _Life:
                 self._retrain(day)
             elif (day - self._platform.calendar.live_from).days % DAYS_BETWEEN_FIRST_TRAININGS == 6:
                 self._job(day, TRAINING, "training", config={"training_set": {"as_of": day.isoformat()}})
-        self._record(Step(day, LIVED, time.perf_counter() - began))
+        processor = round(time.process_time() - worked, 4)
+        self._record(Step(day, LIVED, time.perf_counter() - began, {"processor_seconds": processor}))
         self._tell(day, LIVED)
 
     def _alert(self, day: date) -> None:
