@@ -33,7 +33,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_the_readme_names_no_command_that_does_not_exist() -> None:
-    named = set(re.findall(r"`churn ([a-z]+)", README))
+    named = set(re.findall(r"`churn ([a-z-]+)", README))
     assert named <= commands()
 
 
