@@ -16,7 +16,18 @@ from typing import Literal
 from churn_platform.drift.finding import Severity, Signal
 
 Family = Literal[
-    "data", "prediction", "label", "performance", "schema", "late", "fairness", "cost", "staleness", "cadence", "errors"
+    "data",
+    "prediction",
+    "label",
+    "performance",
+    "schema",
+    "late",
+    "fairness",
+    "cost",
+    "staleness",
+    "cadence",
+    "errors",
+    "release",
 ]
 PageWord = Literal["data_drift", "performance_decay", "schema_drift", "slo_breach"]
 
@@ -112,6 +123,12 @@ _ROWS = (
         "errors",
         ("slo.error_budget", "slo.error_budget_period"),
         "slo_breach",
+    ),
+    SignalEntry(
+        "release_blocked",
+        "a gate keeps a trained model out",
+        "release",
+        ("gates.evaluation.min_auc", "champion_challenger.min_gain"),
     ),
     SignalEntry(
         "fairness_drift",

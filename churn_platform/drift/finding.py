@@ -29,6 +29,7 @@ Signal = Literal[
     "prediction_staleness",
     "retraining_cadence",
     "error_budget",
+    "release_blocked",
 ]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 SIGNALS: tuple[Signal, ...] = get_args(Signal)

@@ -126,7 +126,7 @@ def release(platform: Platform, before: Mapping[str, Any]) -> Released:
             "release", (f"{version} is champion already: the same inputs gave the same package",)
         )
         _mirror(platform, version)
-        _finish(platform, before, "keep", decision.reasons, version)
+        _finish(platform, before, decision.outcome, decision.reasons, version)
         return Released(decision, gate, present, False, {**before, "champion": version})
     if present is None:
         decision = first_release_decision(evaluation, gate, None)
@@ -165,10 +165,11 @@ def take_live(
 def _finish(
     platform: Platform, before: Mapping[str, Any], outcome: str, reasons: tuple[str, ...], model: str | None
 ) -> None:
-    """Answer the retraining decision that asked for this model, if one did."""
-    if before.get("decision"):
-        from churn_platform.flows.retraining import retraining_finished
+    """Say what became of the model as a finding, and answer the retraining decision that asked for it, if one did."""
+    from churn_platform.flows.retraining import record_release_finding, retraining_finished
 
+    record_release_finding(platform, outcome, reasons, _date(before["as_of"]))
+    if before.get("decision"):
         retraining_finished(platform, int(before["decision"]), outcome, reasons, model)
 
 

@@ -148,6 +148,29 @@ def retraining_finished(
     )
 
 
+def record_release_finding(platform: Platform, outcome: str, reasons: tuple[str, ...], day: date) -> None:
+    """What became of a trained model as a finding: a gate that kept it out becomes a ticket, anything else lets that ticket rest."""
+    from churn_platform.drift.finding import Finding, Window
+
+    blocked = outcome in ("blocked", "rejected", "failed")
+    champion = platform.ops.champion(platform.policies.governance.model)
+    finding = Finding(
+        signal="release_blocked",
+        subject="model",
+        severity="warning" if blocked else "ok",
+        statistic="gates that did not open",
+        value=1.0 if blocked else 0.0,
+        threshold=1.0,
+        window=Window(day, day, 1),
+        reason="; ".join(reasons),
+        remedy="Look at the model's report and at the gate's reasons: docs/runbooks/release_blocked.md",
+        acts=blocked,
+        evidence={"outcome": outcome},
+    )
+    version = champion.version if champion is not None else None
+    platform.ops.record_findings(day, "release", version, [finding], actor=ACTOR, at=platform.now())
+
+
 def _subject(sequence: int) -> str:
     return f"retraining:{sequence}"
 

@@ -93,10 +93,12 @@ def gather_training_set(platform: Platform, feature_set: str, as_of: date, decis
         "data_gate": gate.verdict,
         "decision": decision,
     }
-    if decision and not gate.passed:
-        from churn_platform.flows.retraining import retraining_finished
+    if not gate.passed:
+        from churn_platform.flows.retraining import record_release_finding, retraining_finished
 
-        retraining_finished(platform, int(decision), "blocked", gate.reasons, None)
+        record_release_finding(platform, "blocked", gate.reasons, as_of)
+        if decision:
+            retraining_finished(platform, int(decision), "blocked", gate.reasons, None)
     return GatheredTrainingSet(stored.digest, stored.path, examples, gate, facts)
 
 

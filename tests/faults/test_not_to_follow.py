@@ -141,12 +141,12 @@ def test_4_no_gate_is_off_approves_itself_reads_a_wrong_key_or_forgets_what_it_r
 
     failed = GateDecision("evaluation", "fail", (GateCheck("auc", "fail", 0.7, 0.8, "ROC AUC is 0.7"),))
     platform.ops.record_verdict("candidate:x", failed, {"candidate": "x"}, **BY)
-    refused = register(platform, {"candidate": "x", "package": "d" * 64})
+    refused = register(platform, {"candidate": "x", "package": "d" * 64, "as_of": "2026-05-30"})
     assert refused.model is None
     assert platform.ops.decisions(kind="registration")[-1].outcome == "rejected"
 
     platform.ops.record_verdict("churn-2", PASSED, {"package": "2"}, **BY)
-    kept = release(platform, {"version": "churn-2", "package": registration(2).package_digest})
+    kept = release(platform, {"version": "churn-2", "package": registration(2).package_digest, "as_of": "2026-05-30"})
     assert kept.decision.outcome == "needs_comparison"
     assert platform.ops.decisions(kind="release", subject="churn-2")[-1].outcome == "needs_comparison"
     assert platform.ops.champion().version == "churn-1"
@@ -176,7 +176,10 @@ def test_6_figures_of_each_ones_own_training_decide_nothing(platform: Any) -> No
     logged = {model.version: model.registration.metrics["auc"] for model in platform.ops.models()}
     assert logged["churn-2"] > logged["churn-1"] + 0.1
     platform.ops.record_verdict("churn-2", PASSED, {"package": "2"}, **BY)
-    assert release(platform, {"version": "churn-2", "package": "2"}).decision.outcome == "needs_comparison"
+    assert (
+        release(platform, {"version": "churn-2", "package": "2", "as_of": "2026-05-30"}).decision.outcome
+        == "needs_comparison"
+    )
     one, other = Holdout(1), Holdout(2)
     mixed = one.compared(one.model("churn-1"), one.model("churn-2"))
     elsewhere = other.compared(other.model("churn-1"), other.model("churn-2"))

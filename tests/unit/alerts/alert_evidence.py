@@ -32,6 +32,7 @@ REPORT_OF: dict[Signal, str] = {
     "retraining_cadence": "slo",
     "error_budget": "slo",
     "cost_drift": "slo",
+    "release_blocked": "release",
 }
 
 
