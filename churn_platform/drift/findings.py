@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 from churn_platform.contracts.features import V2
 from churn_platform.drift.concept import concept_drift
@@ -62,10 +63,23 @@ def judge_drift(context: DriftContext) -> DriftJudgement:
 
 def _together(findings: Iterable[Finding], context: DriftContext) -> list[Finding]:
     """The same findings, of which only those act that nothing else accounts for."""
-    told = [_explained(finding, context) for finding in findings]
+    told = [_explained(_rounded(finding), context) for finding in findings]
     told = [_announced(finding, context) for finding in told]
     acting = {finding.subject for finding in told if finding.signal == "data_drift" and finding.acts}
     return [_inside(finding, acting) for finding in told]
+
+
+def _rounded(finding: Finding) -> Finding:
+    """Six significant digits: sums over a range and over a day differ in the last bits, and a day judged again must say the same."""
+    return replace(finding, value=_digits(finding.value), evidence=_digits(dict(finding.evidence)))
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: _digits(one) for name, one in value.items()}
+    return [_digits(one) for one in value] if isinstance(value, list) else value
 
 
 def _explained(finding: Finding, context: DriftContext) -> Finding:

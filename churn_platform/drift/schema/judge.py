@@ -105,7 +105,7 @@ def _late(
                 "feed_late", table, severity, "rows", float(rows), round(expected, 1), day, rows, said, ASK_OWNER
             )
             return
-    if facts is None or usual is None or facts.newest is None or facts.rows < 5:
+    if facts is None or usual is None or facts.newest is None or facts.rows < policy.min_rows:
         return
     age = (day - facts.newest).days
     if age > usual.oldest_newest:
@@ -182,7 +182,8 @@ def _values(
                 yield _column_finding(
                     day, table, column.name, severity, what, value, 0.0, facts, said, {"example": now.example}
                 )
-        if usual is not None and column.name in usual.columns:
+        # what cannot be read has been told: its type, fractions and scale are the same event
+        if usual is not None and column.name in usual.columns and not now.unreadable:
             yield from _against_usual(day, table, column.name, now, facts, usual, policy)
 
 
