@@ -21,8 +21,9 @@ from churn_platform.estimation.performance import EstimatedPerformance
 from churn_platform.estimation.reconciliation import Assumption, Comparison
 from churn_platform.evaluation.estimate import Estimate
 
-BEYOND_CHANCE = 0.95
-"""One-sided confidence with which a realised figure must lie below the holdout's before it warns."""
+BEYOND_CHANCE = 0.999
+"""One-sided confidence with which a realised figure must lie below the holdout's before it warns. Windows are looked at daily and
+overlap: at 0.95 one in ten of a calm year's 329 windows warned, at 0.99 still one in nine (measured, 90 leavers a window)."""
 
 ESTIMATED_REMEDY = (
     "Read the root cause and the prediction drift; if no feed is the cause, train a challenger on the newest outcomes."

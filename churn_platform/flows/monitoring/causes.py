@@ -61,6 +61,7 @@ def rank_causes(platform: Platform, day: date, extra: Sequence[Evidence] = ()) -
     found = [
         *_believable(platform, day, _raw_evidence(platform.warehouse.path, file.st_mtime_ns, reference, day)),
         *reported_evidence(_file_findings(platform, day)),
+        *_own_changes(platform, reference.champion, day),
         *extra,
     ]
     splits: dict[str, Split] = {}
@@ -126,6 +127,23 @@ def _landed_through(raw: RawSignals, day: date) -> date:
     landed = raw.receipts["day"].max() if len(raw.receipts) else None
     yesterday = day - timedelta(1)
     return yesterday if landed is not None and landed.date() == yesterday else day
+
+
+def _own_changes(platform: Platform, champion: str, day: date) -> list[Evidence]:
+    """Whether policy or code are others than those under which the champion was trained, as the day recorded them."""
+    from churn_platform.flows.monitoring.state import read_state
+
+    state = read_state(platform, day) if champion else None
+    if state is None:
+        return []
+    trained = platform.ops.model(champion).registration
+    found = []
+    for theme, before in (("policy", trained.policy_digest), ("code", trained.code_digest)):
+        now = state.values.get(theme, {}).get("digest", before)
+        if now != before:
+            told = f"{champion} was trained under {theme} {before[:12]}…, and {now[:12]}… is in force"
+            found.append(Evidence(f"{theme}_changed", theme, 1.0, 1.0, told))
+    return found
 
 
 def _file_findings(platform: Platform, day: date) -> list[Finding]:

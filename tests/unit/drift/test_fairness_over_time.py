@@ -57,7 +57,7 @@ def test_a_difference_warns_above_its_bound_and_is_critical_where_chance_does_no
 
 
 def test_groups_that_are_too_small_are_told_and_never_ok(rows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-    groups, selected, churned = rows
+    _, selected, churned = rows
     few = np.where(np.arange(2000) < 10, "Yes", "No")
     difference = true_positive_difference("senior_citizen", few, selected, churned, min_churners=30, confidence=0.95)
     finding = fairness_finding(difference, WINDOW, threshold=0.3, label_maturity=1.0, acts=True)
