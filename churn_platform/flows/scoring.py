@@ -6,46 +6,33 @@ What belongs here: loading the verified champion, scoring each day, publishing i
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from churn_platform.adapters.platform import Platform
 from churn_platform.contracts.features import FEATURE_SETS
 from churn_platform.contracts.predictions import BANDS
+from churn_platform.flows.block_scoring import BLOCK, RISKIEST, Scorer, as_they_stand, cut, highest
 from churn_platform.flows.monitoring.costs import keep_seconds, timed
+from churn_platform.flows.variants import Split, refuse_if_stopped, split_now
+from churn_platform.rollout.assignment import challenged
 from churn_platform.scoring import (
-    Provenance,
     ScoringError,
-    checked_places,
     day_order,
     hold_blocks_to_contract,
-    score_block,
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from churn_platform.adapters.snapshots import Snapshot
     from churn_platform.training.candidate import ModelPackage
 
 DATASET = "daily_scores"
-BLOCK = 1 << 15
-"""Customers scored together, a row group of what is published: their reasons are some 18 MB, which the allocator uses again, where it
-would fetch and clear twice that anew for each block. What is published does not depend on it."""
-CHECKED = 1 << 13
-"""Rows of a day whose margin is compared with the booster's own: an error in one row of 1,500 is missed in one day of 200."""
-RISKIEST = 10
-
-Block = TypeVar("Block")
-Scored = TypeVar("Scored")
 
 
 class NoChampionError(LookupError):
@@ -149,16 +136,22 @@ def champion_package(platform: Platform) -> tuple[str, ModelPackage]:
 
 
 def score_days(platform: Platform, days: Sequence[date]) -> ScoredDays:
-    """Score and publish `days` with the champion; running again publishes the same contents, so nothing changes.
+    """Score and publish `days`; running again publishes the same contents, so nothing changes.
+
+    The champion scores everybody, except the customers whom the rollout under way has drawn for its challenger: the same ones as in the
+    API, since both ask the same hash. Who has no features for the challenger stays with the champion.
 
     Days on which the calendar expects no customers, and days that lie in the champion's own training window, are passed over with
     the reason.
 
     Raises:
         NoChampionError, PackageError: no usable champion.
+        ScoresStoppedError: the kill switch is thrown.
         ScoringError: an expected day has no feature rows, or no day of the run can be scored.
     """
+    refuse_if_stopped(platform)
     version, package = champion_package(platform)
+    split = split_now(platform)
     calendar = platform.calendar
     passed_over: dict[str, str] = {}
     wanted = []
@@ -176,7 +169,7 @@ def score_days(platform: Platform, days: Sequence[date]) -> ScoredDays:
         raise ScoringError(f"there is no day to score: {why}")
     seconds: dict[date, float] = {}
     scored = tuple(
-        timed(seconds, day, partial(_score_rows, platform, version, package, day, rows))
+        timed(seconds, day, partial(_score_rows, platform, version, package, day, rows, split))
         for day, rows in _features_by_day(platform, package, wanted)
     )
     keep_seconds(platform.settings, version, seconds)
@@ -198,24 +191,30 @@ def _features_by_day(
     return [(day, by_day[day].reset_index(drop=True)) for day in days]
 
 
-def _score_rows(platform: Platform, version: str, package: ModelPackage, day: date, rows: pd.DataFrame) -> ScoredDay:
+def _score_rows(
+    platform: Platform, version: str, package: ModelPackage, day: date, rows: pd.DataFrame, split: Split | None = None
+) -> ScoredDay:
+    if split is not None:
+        return _score_split(platform, version, package, day, rows, split)
     if len(rows) > BLOCK:  # a large day's texts are coded once, so that each block looks up distinct values only
         texts = [feature.name for feature in package.features if feature.is_categorical]
         rows = rows.assign(**{name: rows[name].astype("category") for name in texts})
-    return _score_day(platform, version, package, day, _cut(rows, day_order(rows)), len(rows))
+    return _score_day(platform, version, package, day, cut(rows, day_order(rows)), len(rows))
 
 
 def score_file(platform: Platform, path: Path, day: date) -> ScoredDay:
-    """Score and publish a day whose feature rows come in a Parquet file, in the layout of the champion's feature table.
+    """Score and publish a day whose feature rows come in a Parquet file, in the layout of the champion's feature table, by the champion.
 
     Texts stay coded until they are needed: a million customers take some 100 MB.
 
     Raises:
         NoChampionError, PackageError: no usable champion.
+        ScoresStoppedError: the kill switch is thrown.
         ScoringError: the file lacks a column, or holds no row, another day's row, or a customer twice.
     """
     import pyarrow.parquet as pq
 
+    refuse_if_stopped(platform)
     version, package = champion_package(platform)
     schema = pq.read_schema(path)
     wanted = ["customer_id", "observation_date", *package.model.feature_names]
@@ -230,158 +229,72 @@ def score_file(platform: Platform, path: Path, day: date) -> ScoredDay:
             f"{int(elsewhere.sum())} of {len(keys)} rows of {path} are not of {day}: score each day by itself"
         )
     order = day_order(keys)
-    if not _as_they_stand(order):
+    if not as_they_stand(order):
         rows = pq.read_table(path, columns=wanted, read_dictionary=texts).to_pandas()
-        return _score_day(platform, version, package, day, _cut(rows, order), len(order))
+        return _score_day(platform, version, package, day, cut(rows, order), len(order))
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         batches = file.iter_batches(BLOCK, columns=wanted)
         return _score_day(platform, version, package, day, (batch.to_pandas() for batch in batches), len(order))
-
-
-def _cut(rows: pd.DataFrame, order: NDArray[np.intp]) -> Iterator[pd.DataFrame]:
-    """`rows` in `order`, block by block."""
-    straight = _as_they_stand(order)
-    for start in range(0, len(rows), BLOCK):
-        yield rows.iloc[start : start + BLOCK] if straight else rows.take(order[start : start + BLOCK])
-
-
-def _as_they_stand(order: NDArray[np.intp]) -> bool:
-    return bool((order == np.arange(len(order))).all())
 
 
 def _score_day(
     platform: Platform, version: str, package: ModelPackage, day: date, blocks: Iterable[pd.DataFrame], customers: int
 ) -> ScoredDay:
     """Score a day's `customers`, which come in `blocks` in the order of `day_order`, and publish them as one snapshot, or nothing."""
+    scorer = Scorer(platform, version, package, customers)
+    return _published(platform, version, package, day, scorer.scores(blocks), [scorer], {})
+
+
+def _score_split(
+    platform: Platform, version: str, package: ModelPackage, day: date, rows: pd.DataFrame, split: Split
+) -> ScoredDay:
+    """A day under a rollout: each customer by the model that the plan's draw gives them, all in one snapshot."""
+    other = platform.warehouse.features(FEATURE_SETS[split.package.model.feature_set], day, day)
+    drawn = challenged(split.salt, rows["customer_id"].astype(str), split.weight)
+    drawn &= rows["customer_id"].isin(other["customer_id"]).to_numpy()
+    theirs = other[other["customer_id"].isin(rows.loc[drawn, "customer_id"])]
+    parts = [(version, package, rows[~drawn]), (split.version, split.package, theirs)]
+    scorers, scores = [], []
+    for name, scored_by, part in parts:
+        if len(part):
+            scorers.append(Scorer(platform, name, scored_by, len(part)))
+            scores += list(scorers[-1].scores(cut(part, day_order(part))))
+    merged = pd.concat(scores).sort_values("customer_id", kind="stable").reset_index(drop=True)
+    about = {"challenger": split.version, "rollout": split.plan}
+    return _published(platform, version, package, day, [merged], scorers, about)
+
+
+def _published(
+    platform: Platform,
+    version: str,
+    package: ModelPackage,
+    day: date,
+    scores: Iterable[pd.DataFrame],
+    scorers: Sequence[Scorer],
+    more: Mapping[str, object],
+) -> ScoredDay:
     from churn_platform.adapters.snapshots import publish_blocks
 
-    scorer = _Scorer(platform, version, package, customers)
     about = {
         "model_version": version,
         "package": package.digest,
         "feed": platform.home.feed,
         "simulated": platform.home.simulated,
         "policy": platform.policies.digest,
+        **more,
     }
     published = platform.settings.published
-    snapshot = publish_blocks(published, DATASET, day.isoformat(), scorer.scores(blocks), about, platform.now())
-    return ScoredDay(day, snapshot, *scorer.figures(), published)
-
-
-class _Scorer:
-    """One day's rows on their way to scores, block by block, and the figures that are kept of them."""
-
-    def __init__(self, platform: Platform, version: str, package: ModelPackage, customers: int) -> None:
-        self.platform, self.package, self.customers = platform, package, customers
-        self.provenance = Provenance(
-            version, package.digest, package.model.feature_set, platform.home.feed, platform.home.simulated
-        )
-        self.checked = checked_places(customers, CHECKED)
-        self.gap = 0.0
-        self.probability = 0.0
-        self.banded = dict.fromkeys(BANDS, 0)
-        self.riskiest: list[pd.DataFrame] = []
-
-    def scores(self, blocks: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """The scores of each block; at the end the sample's margins are compared with the booster's own, before anything is
-        published.
-        """
-        from concurrent.futures import ThreadPoolExecutor
-
-        sampled: list[_Sample] = []
-        with ThreadPoolExecutor(1) as beside:
-            loading = beside.submit(lambda: self.package.model.booster)  # while the first blocks are scored
-            for scores, sample in _in_order(self._score, _numbered(blocks)):
-                self._note(scores)
-                sampled.append(sample)
-                yield scores
-            loading.result()
-        self.gap = self._compare(sampled)
-
-    def figures(self) -> tuple[float, int, dict[str, int], float, pd.DataFrame]:
-        """Gap, rows checked, customers by band, mean probability, and the highest scores."""
-        riskiest = pd.concat(self.riskiest, ignore_index=True)
-        return self.gap, len(self.checked), self.banded, self.probability / self.customers, _highest(riskiest)
-
-    def _score(self, block: tuple[int, pd.DataFrame]) -> tuple[pd.DataFrame, _Sample]:
-        from churn_platform.explanation.reasons import reasons_column
-
-        model, policies = self.package.model, self.platform.policies
-        start, rows = block
-        rows = rows.reset_index(drop=True)
-        values = model.values(rows)
-        explained = self.package.contributions(values, threads=1)  # blocks are scored side by side
-        reasons = reasons_column(explained, rows, FEATURE_SETS[model.feature_set], policies.scoring.reasons)
-        scores = score_block(
-            rows,
-            features=model.feature_names,
-            margin=explained.margin,
-            base_margin=explained.base,
-            reasons=pd.array(reasons, dtype="str"),
-            cuts=self.package.reference.decile_cuts,
-            policy=policies.scoring,
-            provenance=self.provenance,
-        )
-        first, behind = np.searchsorted(self.checked, (start, start + len(rows)))
-        places = self.checked[first:behind] - start
-        return scores, _Sample(values[places], explained.values[places], explained.base[places])
-
-    def _note(self, scores: pd.DataFrame) -> None:
-        for band, customers in scores["band"].value_counts().items():
-            self.banded[str(band)] += int(customers)
-        self.probability += float(scores["probability"].sum())
-        self.riskiest.append(_highest(scores))
-
-    def _compare(self, sampled: Sequence[_Sample]) -> float:
-        from churn_platform.explanation.contributions import Contributions, check_sum
-
-        values, amounts, base = (np.concatenate([getattr(one, name) for one in sampled]) for name in _Sample._fields)
-        margin = self.package.margin(values)
-        bound = self.platform.policies.gates.evaluation.max_contribution_gap
-        return check_sum(Contributions(self.package.model.feature_names, amounts, base, margin), bound)
-
-
-class _Sample(NamedTuple):
-    """Rows whose margin is compared with the booster's own: their values, contributions and base."""
-
-    values: NDArray[np.float32]
-    amounts: NDArray[np.float64]
-    base: NDArray[np.float64]
-
-
-def _numbered(blocks: Iterable[pd.DataFrame]) -> Iterator[tuple[int, pd.DataFrame]]:
-    """Each block with the place of its first row in the day."""
-    start = 0
-    for rows in blocks:
-        yield start, rows
-        start += len(rows)
-
-
-def _highest(scores: pd.DataFrame) -> pd.DataFrame:
-    """The `RISKIEST` highest scores, ties by id."""
-    if len(scores) > RISKIEST:
-        bound = np.partition(scores["probability"].to_numpy(), -RISKIEST)[-RISKIEST]
-        scores = scores[scores["probability"] >= bound]
-    ordered = scores.sort_values(["probability", "customer_id"], ascending=[False, True], kind="stable")
-    return ordered.head(RISKIEST)
-
-
-def _in_order(score: Callable[[Block], Scored], blocks: Iterable[Block], ahead: int = 2) -> Iterator[Scored]:
-    """`score` of each block, in order, at most `ahead` at work or waiting beside the one that is taken."""
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    with ThreadPoolExecutor(ahead) as pool:
-        waiting: deque[Future[Scored]] = deque()
-        try:
-            for block in blocks:
-                waiting.append(pool.submit(score, block))
-                if len(waiting) > ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    snapshot = publish_blocks(published, DATASET, day.isoformat(), scores, about, platform.now())
+    return ScoredDay(
+        day,
+        snapshot,
+        gap=max(one.gap for one in scorers),
+        checked=sum(len(one.checked) for one in scorers),
+        banded={band: sum(one.banded[band] for one in scorers) for band in BANDS},
+        probability=sum(one.probability for one in scorers) / sum(one.customers for one in scorers),
+        riskiest=highest(pd.concat([part for one in scorers for part in one.riskiest], ignore_index=True)),
+        published=published,
+    )
 
 
 def most_at_risk(scores: pd.DataFrame, customers: int = RISKIEST) -> list[dict[str, object]]:

@@ -17,6 +17,7 @@ from churn_platform.contracts.features import V1
 from churn_platform.explanation.contributions import Contributions
 from churn_platform.explanation.errors import ContributionGapError
 from churn_platform.flows import scoring as flow
+from churn_platform.flows.block_scoring import CHECKED
 from churn_platform.policies import load_policies
 from churn_platform.scoring import ScoringError, checked_places, hold_blocks_to_contract, hold_to_contract
 
@@ -99,7 +100,7 @@ def test_the_figures_of_a_large_day_are_those_of_its_published_rows(tmp_path: Pa
     rows = customers(2 * ROW_GROUP + 7).sample(frac=1, random_state=5)
     done = scored(tmp_path, rows, Package())
     published = done.scores
-    assert done.checked == len(checked_places(len(rows), flow.CHECKED)) < len(rows)
+    assert done.checked == len(checked_places(len(rows), CHECKED)) < len(rows)
     assert published["customer_id"].is_monotonic_increasing
     assert {band: count for band, count in done.banded.items() if count} == published["band"].value_counts().to_dict()
     assert done.probability == pytest.approx(published["probability"].mean(), abs=1e-12)

@@ -25,7 +25,7 @@ from churn_platform.contracts.features import V2
 from churn_platform.explanation import reason_bytes
 from churn_platform.explanation.contributions import Contributions
 from churn_platform.explanation.reasons import rank, reasons_json, top_reasons
-from churn_platform.flows.scoring import _in_order
+from churn_platform.flows.block_scoring import in_order
 from churn_platform.scoring import ScoringError, day_order, feature_fingerprints
 
 NOW = datetime(2026, 6, 3, 6, 0, tzinfo=UTC)
@@ -60,10 +60,10 @@ def test_a_day_whose_third_block_fails_leaves_what_was_published(tmp_path: Path)
         return frame(ROW_GROUP)
 
     with pytest.raises(ScoringError, match="the third block"):
-        publish_blocks(tmp_path, "scores", "day", _in_order(score, range(9)), {}, NOW)
+        publish_blocks(tmp_path, "scores", "day", in_order(score, range(9)), {}, NOW)
     assert read_snapshot(tmp_path, "scores", "day")[1] == before
     with pytest.raises(ScoringError):
-        publish_blocks(tmp_path, "scores", "first", _in_order(score, range(9)), {}, NOW)
+        publish_blocks(tmp_path, "scores", "first", in_order(score, range(9)), {}, NOW)
     assert partitions(tmp_path, "scores") == ("day",)
 
 
@@ -76,7 +76,7 @@ def test_blocks_of_other_columns_and_a_day_without_rows_are_refused(tmp_path: Pa
 
 
 def test_blocks_come_in_order_whoever_finishes_first() -> None:
-    assert list(_in_order(lambda start: start * start, range(50))) == [start * start for start in range(50)]
+    assert list(in_order(lambda start: start * start, range(50))) == [start * start for start in range(50)]
 
 
 def test_a_customer_twice_is_seen_over_the_whole_day_and_the_order_is_by_customer() -> None:
