@@ -140,7 +140,9 @@ def run_board(
         for case, path in zip(seed.plan.cases, seed.results, strict=True)
         if (result := read_result(path)) is not None
     ]
-    peers, missing = _show_to_peers(cases, folder, say) if with_peers else (None, "not asked for (--no-peers)")
+    peers, missing = (
+        _show_to_peers(cases, folder, processes, say) if with_peers else (None, "not asked for (--no-peers)")
+    )
     lived = [_together(case, result, folder) for case, result in cases]
     board = scoreboard(lived, (PLATFORM, *READINGS), gap)
     calm = [one for one in lived if one.case.change_day is None]
@@ -217,13 +219,13 @@ class _Done:
 
 
 def _show_to_peers(
-    cases: Sequence[tuple[Case, CaseResult]], folder: BenchFolder, say: Callable[[str], None]
+    cases: Sequence[tuple[Case, CaseResult]], folder: BenchFolder, processes: int, say: Callable[[str], None]
 ) -> tuple[Peers | None, str | None]:
-    """Have the peers judge every exported window once, each peer in one process; returns why they could not."""
+    """Have the peers judge every exported window once, each in at most `processes` processes; returns why they could not."""
     try:
         peers = prepare_peers(folder.peers, say)
         keys = {result.windows: result.key for _, result in cases}
-        with ThreadPoolExecutor(len(PACKAGES)) as pool:
+        with ThreadPoolExecutor(processes) as pool:
             work = []
             for package in PACKAGES:
                 places = [
@@ -235,7 +237,8 @@ def _show_to_peers(
                 def judged(name: str, package: str = package) -> None:
                     say(f"  {package} has judged {keys.get(name, name)}")
 
-                work.append(pool.submit(judge_windows, peers, package, places, judged))
+                for part in range(processes):
+                    work.append(pool.submit(judge_windows, peers, package, places[part::processes], judged))
             for future in work:
                 future.result()
     except PeersUnavailableError as error:

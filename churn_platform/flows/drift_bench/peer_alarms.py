@@ -71,6 +71,13 @@ def evidently_alarms(folder: Path) -> dict[str, dict[str, list[str]]]:
     from evidently.legacy.core import ColumnType
 
     plan, reference, current = read(folder)
+    for name in plan["categorical"]:
+        # numbers stand for the categories: the same shares, and texts take most of the time
+        codes = {
+            value: float(code)
+            for code, value in enumerate(sorted({*reference[name].dropna(), *current[name].dropna()}))
+        }
+        reference[name], current[name] = (frame[name].map(codes).astype("float64") for frame in (reference, current))
     kinds = dict.fromkeys(plan["numeric"], ColumnType.Numerical)
     kinds |= dict.fromkeys(plan["categorical"], ColumnType.Categorical)
 
