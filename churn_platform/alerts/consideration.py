@@ -22,7 +22,7 @@ from typing import Any
 
 from churn_platform.alerts.incidents import Evidence, Firing, findings_of, firings, newest, strand, strand_of
 from churn_platform.alerts.members import Cause, Member, cause_in, join, likeliest
-from churn_platform.alerts.quiet import quiet_since
+from churn_platform.alerts.quiet import quiet_since, windows_to_rest
 from churn_platform.alerts.routing import pages, route
 from churn_platform.alerts.signals import rank
 from churn_platform.alerts.tickets import EventKind, Ticket, TicketEvent, after, unresolved
@@ -101,9 +101,11 @@ class _Board:
         """Resolve what has been quiet for long enough."""
         for ticket in unresolved(tuple(self.tickets.values())):
             told = {day: tuple(findings_of(ticket.strands, records)) for day, records in past.items()}
-            since = quiet_since(ticket, told, self.policy.quiet_windows)
+            windows = windows_to_rest(ticket, self.policy.quiet_windows)
+            since = quiet_since(ticket, told, windows)
             if since is not None:
-                note = f"quiet for {self.policy.quiet_windows} windows in a row, the last of them {since}"
+                often = f"{windows} windows in a row, the last of them" if windows > 1 else "one window,"
+                note = f"quiet for {often} {since}"
                 self._happen(ticket.ticket, "resolved", {"day": since.isoformat(), "note": note})
 
     def _belonging(self, firing: str, day: date, cause: Cause | None) -> Ticket | None:

@@ -9,10 +9,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal
 
+from churn_platform.alerts.signals import SIGNAL_TABLE
 from churn_platform.alerts.tickets import Ticket
 from churn_platform.drift.finding import Finding
 
 Quiet = Literal["quiet", "unsettled", "unknown"]
+
+
+def windows_to_rest(ticket: Ticket, windows: int) -> int:
+    """How often it must have been well: `windows` times; where all of it is judged by events (a training), one good one is enough."""
+    return 1 if all(SIGNAL_TABLE[member.signal].event for member in ticket.members) else windows
 
 
 def quiet_since(ticket: Ticket, told: Mapping[date, Sequence[Finding]], windows: int) -> date | None:

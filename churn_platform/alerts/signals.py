@@ -34,7 +34,9 @@ PageWord = Literal["data_drift", "performance_decay", "schema_drift", "slo_breac
 
 @dataclass(frozen=True, slots=True)
 class SignalEntry:
-    """One signal: `thresholds` are paths into the policies; it pages from severity `pages_from` on where `alerts.page_on` names
+    """One signal; an `event` is judged when something happens (a training), not daily, so one good judgement ends its incident.
+
+    `thresholds` are paths into the policies; it pages from severity `pages_from` on where `alerts.page_on` names
     its `page_word` (None: it never pages)."""
 
     signal: Signal
@@ -43,6 +45,7 @@ class SignalEntry:
     thresholds: tuple[str, ...]
     page_word: PageWord | None = None
     pages_from: Severity = "critical"
+    event: bool = False
 
     @property
     def runbook(self) -> str:
@@ -129,6 +132,7 @@ _ROWS = (
         "a gate keeps a trained model out",
         "release",
         ("gates.evaluation.min_auc", "champion_challenger.min_gain"),
+        event=True,
     ),
     SignalEntry(
         "fairness_drift",

@@ -116,6 +116,14 @@ def test_a_ticket_is_resolved_after_its_quiet_windows_and_not_before_the_last_of
     assert events[-1].details["note"] == f"quiet for {POLICY.quiet_windows} windows in a row, the last of them {day(3)}"
 
 
+def test_what_is_judged_by_events_is_over_with_the_next_good_one() -> None:
+    blocked = report(1, 0, found("release_blocked", "model", "warning", 0), name="release")
+    released = report(2, 20, found("release_blocked", "model", "ok", 20), name="release")
+    elsewhere = report(3, 21, found("cost_drift", "scoring", "ok", 21), name="slo")
+    assert only(lived([[blocked], [elsewhere]])[0]).state == "open"
+    assert only(lived([[blocked], [released], [elsewhere]])[0]).resolved_day == day(20)
+
+
 def test_a_day_that_could_not_be_judged_is_not_a_quiet_one() -> None:
     unknown = [[drifting(number, "insufficient_data")] for number in range(1, 20)]
     board, _ = lived([[drifting(0)], *unknown])
