@@ -5,6 +5,7 @@ between acting and saving its cursor finds what it did done.
 """
 
 from churn_platform.defs.sensors.retraining import RETRAINING_SENSORS
+from churn_platform.defs.sensors.rollout import ROLLOUT_SENSORS
 from churn_platform.defs.sensors.tickets import TICKET_SENSORS
 
-SENSORS = [*TICKET_SENSORS, *RETRAINING_SENSORS]
+SENSORS = [*TICKET_SENSORS, *RETRAINING_SENSORS, *ROLLOUT_SENSORS]
