@@ -36,11 +36,13 @@ AMOUNTS = {
     "invoices": ("amount", "refunds"),
 }
 """Numbers with a unit, whose value for one customer is comparable from one row to the next."""
+UNKNOWN_YET = ("resolved_on", "paid_on", "accepted")
+"""Columns that are blank until something has happened."""
 NULLABLE = tuple(
     (table.name, column.name)
     for table in RAW_TABLES.values()
     for column in table.columns
-    if column.nullable and column.name not in ("total_charges", "resolved_on", "paid_on", "accepted", "offer")
+    if column.nullable and column.name not in ("total_charges", "offer", *UNKNOWN_YET)
 )
 """Columns that may be blank, and whose share of blanks does not depend on what has not happened yet."""
 JUMP = 2.5

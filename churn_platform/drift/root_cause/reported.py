@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from churn_platform.drift.finding import Finding
 from churn_platform.drift.root_cause.evidence import Evidence
 from churn_platform.drift.root_cause.feeds import LABELS
+from churn_platform.drift.root_cause.raw import UNKNOWN_YET
 
 STRENGTH = {"critical": 1.0, "warning": 0.8}
+A_FEW_BLANKS = 0.3
+"""Strength of a warning about blanks alone: a quiet payment day blanks half of a file's payment dates."""
 OF_STATISTIC = {"repeated_share": "rows_repeated", "scale": "numbers_rescaled"}
 
 
@@ -27,5 +30,9 @@ def reported_evidence(findings: Iterable[Finding]) -> list[Evidence]:
             name = OF_STATISTIC.get(finding.statistic, "column_changed")
         else:
             continue
-        found.append(Evidence(name, finding.subject, STRENGTH[finding.severity], finding.value, finding.reason))
+        if finding.statistic == "missing_share" and finding.subject.rpartition(".")[2] in UNKNOWN_YET:
+            continue
+        weak = finding.statistic == "missing_share" and finding.severity == "warning"
+        strength = A_FEW_BLANKS if weak else STRENGTH[finding.severity]
+        found.append(Evidence(name, finding.subject, strength, finding.value, finding.reason))
     return found

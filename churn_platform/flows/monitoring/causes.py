@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from churn_platform.drift.root_cause.raw import RawSignals
     from churn_platform.drift.root_cause.split import Split
 
-LONGEST_REFERENCE = timedelta(150)
-"""Days of the reference that are read: five billing cycles say what is usual, and more would only take longer."""
+LONGEST_REFERENCE = timedelta(120)
+"""Days of the reference that are read: four billing cycles say what is usual, and more would only take longer."""
 
 
 @dataclass(frozen=True)
