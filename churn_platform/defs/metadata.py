@@ -162,7 +162,7 @@ def training_set_metadata(gathered: training.GatheredTrainingSet) -> Metadata:
 
 def candidate_metadata(made: training.MadeCandidate) -> Metadata:
     """The split, the winning settings, the calibration."""
-    model, split = made.candidate.model, made.candidate.split
+    model, split = made.model, made.split
     return {
         "digest": made.digest,
         "training_rows": len(split.train),
@@ -177,6 +177,8 @@ def candidate_metadata(made: training.MadeCandidate) -> Metadata:
         ),
         "trials": len(model.record.trials),
         "tuning_stopped": model.record.stopped,
+        "made_before": made.found,
+        "weighting": f"{model.record.weighting.name}: {model.record.weighting.reason}",
         "calibration": f"{model.calibration.method}: {model.calibration.reason}",
         "threshold": model.threshold.value,
     }

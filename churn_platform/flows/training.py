@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from churn_platform.evaluation.evaluation import Evaluation
     from churn_platform.explanation.contributions import Contributions
     from churn_platform.explanation.importance import FeatureImportance
-    from churn_platform.training.candidate import Candidate
     from churn_platform.training.examples import TrainingExamples
     from churn_platform.training.model import TrainedModel
     from churn_platform.training.split import TemporalSplit
@@ -104,17 +103,22 @@ def gather_training_set(platform: Platform, feature_set: str, as_of: date, decis
 
 @dataclass(frozen=True)
 class MadeCandidate:
-    """A candidate, stored as a package of its own until it is judged."""
+    """A candidate, stored as a package of its own until it is judged; `found` where it had been made before of the same inputs."""
 
     digest: str
-    candidate: Candidate
+    model: TrainedModel
+    split: TemporalSplit
     facts: Facts
+    found: bool = False
 
 
 def make_candidate(
     platform: Platform, before: Mapping[str, Any], clock: Callable[[], float], say: Callable[[str], None]
 ) -> MadeCandidate:
     """Train on the handed-over training set; `say` is told of each tuning trial.
+
+    The same rows under the same policy, code and libraries are trained once: what is there is verified and taken, so a run that died
+    after its training goes on behind it. A search that its time budget cut is made again.
 
     Raises:
         FlowError: the data gate did not pass: nothing is trained on refused data.
@@ -127,6 +131,11 @@ def make_candidate(
 
     if before.get("data_gate") != "pass":
         raise FlowError(f"the data gate says {before.get('data_gate')!r}: nothing is trained on refused data")
+    known = _made_before(platform, before)
+    if known is not None:
+        say(f"candidate {known[:12]} was made of the same rows, policy, code and libraries before: taken as it is")
+        facts = {**before, "candidate": known}
+        return MadeCandidate(known, *candidate_of(platform, facts), facts, found=True)
     examples = read_training_set(platform.settings.training_sets, before["training_set"])
 
     def on_trial(number: int, trials: int, loss: float) -> None:
@@ -138,7 +147,36 @@ def make_candidate(
         BASELINE_FILE: baseline_of_candidate(platform, candidate),
     }
     digest = write_package(platform.settings.candidates, files, platform.signer)
-    return MadeCandidate(digest, candidate, {**before, "candidate": digest})
+    if not candidate.cut:
+        write_atomically(_candidate_key(platform, before), digest.encode())
+    return MadeCandidate(digest, candidate.model, candidate.split, {**before, "candidate": digest})
+
+
+def _candidate_key(platform: Platform, before: Mapping[str, Any]) -> Path:
+    """The small file that names the candidate made of these inputs."""
+    import hashlib
+
+    from churn_platform.adapters.code import code_digest, library_versions
+
+    inputs = [
+        before["training_set"],
+        platform.policies.digest,
+        code_digest(),
+        json.dumps(library_versions(), sort_keys=True),
+    ]
+    return platform.settings.home / "evaluations" / "by-inputs" / hashlib.sha256("\n".join(inputs).encode()).hexdigest()
+
+
+def _made_before(platform: Platform, before: Mapping[str, Any]) -> str | None:
+    """The candidate that was made of the same inputs, if its package is whole; None where it has to be made."""
+    from churn_platform.adapters.packages import PackageError, read_package
+
+    try:
+        digest = _candidate_key(platform, before).read_text().strip()
+        read_package(platform.settings.candidates, digest, platform.signer.verifier)
+    except (OSError, PackageError):
+        return None
+    return digest
 
 
 @dataclass(frozen=True)
