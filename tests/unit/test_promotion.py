@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_platform.promotion import first_release_decision
+from churn_platform.promotion import ModelFacts, first_release_decision, model_state, successor_decision
 
 
 @dataclass(frozen=True)
@@ -106,3 +107,89 @@ def test_nothing_is_released_unless_both_gates_passed_on_evidence(
     assert decision.outcome == (("needs_comparison" if incumbent else "release") if sound else "blocked")
     assert decision.reasons
     assert all(reason.strip() for reason in decision.reasons)
+
+
+# successors
+
+
+WON = successor_decision(*PASSED, "churn-1", "wins")
+
+
+def test_a_winner_that_passed_both_gates_is_released() -> None:
+    assert WON.outcome == "release"
+    assert "won against churn-1 on the same rows" in WON.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "outcome"),
+    [
+        ("tie", "keep"),
+        ("loses", "archive"),
+        ("blocked", "blocked"),
+        (None, "needs_comparison"),
+        ("WINS", "blocked"),
+        ("", "blocked"),
+    ],
+)
+def test_anything_but_a_win_leaves_the_champion_where_it_is(comparison: str | None, outcome: str) -> None:
+    decision = successor_decision(*PASSED, "churn-1", comparison)
+    assert decision.outcome == outcome
+    assert "churn-1" in decision.reasons[0]
+
+
+verdicts = st.sampled_from(["pass", "fail", "inconclusive", "passed", ""])
+gates = st.none() | st.builds(
+    Gate,
+    st.sampled_from(["evaluation", "deployment", "data"]),
+    verdicts,
+    st.lists(st.builds(Check, verdict=verdicts), max_size=3).map(tuple),
+)
+
+
+@given(gates, gates, st.sampled_from(["wins", "tie", "loses", "blocked", None]))
+def test_nothing_is_released_unless_both_gates_passed_on_something_and_it_won(
+    evaluation: Gate | None, deployment: Gate | None, comparison: str | None
+) -> None:
+    decision = successor_decision(evaluation, deployment, "churn-1", comparison)
+
+    def opened(gate: Gate | None, name: str) -> bool:
+        return (
+            gate is not None
+            and gate.gate == name
+            and gate.verdict == "pass"
+            and bool(gate.checks)
+            and all(check.verdict == "pass" for check in gate.checks)
+        )
+
+    whole = opened(evaluation, "evaluation") and opened(deployment, "deployment") and comparison == "wins"
+    assert (decision.outcome == "release") == whole
+    assert decision.reasons
+
+
+def test_a_successor_of_nobody_is_blocked() -> None:
+    assert successor_decision(*PASSED, "  ", "wins").outcome == "blocked"
+
+
+# states
+
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+QUARTER = timedelta(days=90)
+
+
+@pytest.mark.parametrize(
+    ("facts", "state"),
+    [
+        (ModelFacts(False, None, False, None), "candidate"),
+        (ModelFacts(False, None, True, None), "challenger"),
+        (ModelFacts(True, None, True, "release"), "champion"),
+        (ModelFacts(True, NOW - QUARTER, True, "release"), "champion"),
+        (ModelFacts(False, NOW - timedelta(days=89), True, "release"), "former_champion"),
+        (ModelFacts(False, NOW - QUARTER, True, "release"), "retired"),
+        (ModelFacts(False, None, True, "keep"), "tied"),
+        (ModelFacts(False, None, True, "archive"), "archived"),
+        (ModelFacts(False, None, True, "blocked"), "blocked"),
+    ],
+)
+def test_a_models_state_is_read_off_its_records(facts: ModelFacts, state: str) -> None:
+    assert model_state(facts, NOW, QUARTER) == state
