@@ -88,6 +88,15 @@ def explain_rows(
     columns = len(layout.column_feature)
     features = out.shape[1]
     tables = len(layout.condition_start) - 1
+    if tables == 0:  # an ensemble of stumps: row by row, without the block's buffers
+        for row in range(begin, end):
+            for column in range(columns):
+                _, problem = column_value(X[row, layout.column_feature[column]], column, layout)
+                if problem != FINE:
+                    return problem, row, column
+            for feature in range(features):
+                out[row, feature] = 0.0 + folded_amount(X[row, feature], feature, folded)
+        return FINE, 0, 0
     x = np.zeros((columns, BLOCK), np.float32)
     sums = np.zeros((features, BLOCK), np.float32)
     totals = np.zeros((features, BLOCK), np.float64)
