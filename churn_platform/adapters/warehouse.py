@@ -121,8 +121,15 @@ class Warehouse:
                     connection.execute(f"DELETE FROM raw.{name} WHERE landed_on IN (SELECT unnest(?::DATE[]))", [span])
                 for part in screened:
                     self._insert(connection, f"raw.{part.table}", part.accepted)
-                    self._insert(connection, "raw.quarantine", part.quarantined)
-                    self._insert(connection, "raw.receipts", part.receipts)
+                # of all tables together: handing a frame over costs more than a day's rows of it
+                for name in ("quarantine", "receipts"):
+                    parts = [
+                        rows
+                        for part in screened
+                        if len(rows := part.quarantined if name == "quarantine" else part.receipts)
+                    ]
+                    if parts:
+                        self._insert(connection, f"raw.{name}", pd.concat(parts, ignore_index=True))
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")

@@ -194,11 +194,10 @@ def _receipts(
     table: Table, source: pd.DataFrame, kept: pd.Index, bad: pd.Index, headers: dict[str, tuple[str, ...]]
 ) -> pd.DataFrame:
     keys = list(FILE_COLUMNS)
-    counts = source.groupby(keys, sort=True).size().rename("received").reset_index()
-    good = source.loc[kept].groupby(keys).size().rename("accepted").reset_index()
-    refused = source.loc[bad].groupby(keys).size().rename("quarantined").reset_index()
-    receipts = counts.merge(good, how="left", on=keys).merge(refused, how="left", on=keys)
-    receipts[["accepted", "quarantined"]] = receipts[["accepted", "quarantined"]].fillna(0).astype("int64")
+    counted = source.assign(received=1, accepted=source.index.isin(kept), quarantined=source.index.isin(bad))
+    receipts = (
+        counted.groupby(keys, sort=True)[["received", "accepted", "quarantined"]].sum().astype("int64").reset_index()
+    )
     known = set(table.column_names)
     return receipts.assign(
         table_name=table.name,
