@@ -31,6 +31,11 @@ def last_due(policy: WeeklyReviewPolicy, at: datetime) -> datetime:
     return due if due <= at else due - WEEK
 
 
+def key_of(due: datetime) -> str:
+    """The review's name: one for each time that it is due."""
+    return f"review-{due.date()}"
+
+
 def review_of(
     tickets: Sequence[Ticket],
     untold: Mapping[str, int],
@@ -58,7 +63,7 @@ def review_of(
         "critical" if any(one.severity == "critical" for one in still) else "warning" if still else "info"
     )
     title = f"{'[simulated] ' if simulated else ''}Weekly review of {due.date()}: {len(still)} open"
-    key = f"review-{due.date()}"
+    key = key_of(due)
     return tuple(
         Message(f"{key}/{channel}", None, "weekly_review", channel, title, "\n".join(lines), worst, f"churn-{key}")
         for channel in policy.warning.channels

@@ -130,7 +130,9 @@ def review_week(platform: Platform) -> int:
     """Queue the weekly review that was due last, once; how many messages are new. Nothing to review yet queues nothing."""
     policy, at = platform.policies.alerts, platform.now()
     due = weekly_review.last_due(policy.weekly_review, at)
-    if not any(record.at < due for record in platform.ops.findings()):
+    began = platform.ops.findings_since_when()
+    asked = f"{weekly_review.key_of(due)}/{policy.warning.channels[0]}"
+    if began is None or began >= due or platform.ops.was_queued(asked):
         return 0
     untold = platform.ops.deliveries(states=("failing", "overdue", "undeliverable"))
     by_channel = Counter(str(one.message.channel) for one in untold)

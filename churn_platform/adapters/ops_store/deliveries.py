@@ -171,7 +171,7 @@ def matching(
         query = query.where(delivery_states.c.state.in_(sorted(states)))
     rows = connection.execute(query.order_by(deliveries.c.ledger_sequence)).all()
     outcomes = delivery_outcomes.select().order_by(delivery_outcomes.c.ledger_sequence)
-    if ticket is not None:
+    if ticket is not None or states:
         outcomes = outcomes.where(delivery_outcomes.c.delivery.in_([row.key for row in rows]))
     details = {row.delivery: row.detail for row in connection.execute(outcomes)}
     return tuple(
@@ -186,6 +186,11 @@ def matching(
         )
         for row in rows
     )
+
+
+def is_known(connection: sa.Connection, key: str) -> bool:
+    """Whether a message of that key was ever queued."""
+    return bool(list(_known(connection, [key])))
 
 
 def state_findings(connection: sa.Connection) -> list[LedgerFinding]:

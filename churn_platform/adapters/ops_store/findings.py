@@ -7,7 +7,7 @@ again with the same content adds nothing, one that comes out otherwise is record
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,6 +69,12 @@ def matching(
     if report is not None:
         query = query.where(table.c.report == report)
     return _all(connection.execute(query.order_by(table.c.ledger_sequence)))
+
+
+def first_recorded(connection: sa.Connection) -> datetime | None:
+    """When findings were recorded for the first time; None if they never were."""
+    row = connection.execute(sa.select(table.c.at).order_by(table.c.ledger_sequence).limit(1)).one_or_none()
+    return None if row is None else row.at
 
 
 def _newest(connection: sa.Connection, day: date, report: str, champion: str | None) -> sa.Row[Any] | None:

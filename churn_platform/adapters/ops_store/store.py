@@ -192,6 +192,11 @@ class OpsStore(TicketsDoor, RolloutsDoor):
         with reading(self._engine) as connection:
             return findings_table.matching(connection, since, day, report, first_day)
 
+    def findings_since_when(self) -> datetime | None:
+        """When findings were recorded for the first time; None if they never were."""
+        with reading(self._engine) as connection:
+            return findings_table.first_recorded(connection)
+
     def ledger(self, limit: int = 100) -> tuple[LedgerEntry, ...]:
         """The newest `limit` ledger entries, oldest of them first."""
         with reading(self._engine) as connection:

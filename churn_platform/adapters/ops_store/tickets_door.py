@@ -124,6 +124,11 @@ class TicketsDoor:
         with ledger.change(self._engine, self._anchor, at, actor) as change:
             return deliveries.revive(change, channels)
 
+    def was_queued(self, key: str) -> bool:
+        """Whether a message of that key was ever queued."""
+        with reading(self._engine) as connection:
+            return deliveries.is_known(connection, key)
+
     def deliveries(self, ticket: str | None = None, states: Collection[str] = ()) -> tuple[Delivery, ...]:
         """Messages about a ticket, in some states (`queued`, `failing`, `overdue`, `undeliverable`, `sent`), or all; oldest first."""
         with reading(self._engine) as connection:
