@@ -59,5 +59,5 @@ def refuse_if_stopped(platform: Platform) -> None:
         last = moves[-1]
         raise ScoresStoppedError(
             f"the kill switch is thrown by {last.actor} since {last.at:%Y-%m-%d %H:%M}: {last.reasons[0]}. Nothing was scored, "
-            "what was published stays; `churn kill --lift` lets the scores go on"
+            "what was published stays; `churn kill --mode lift` lets the scores go on"
         )
