@@ -19,9 +19,11 @@ RETIREMENT = "retirement"
 def latest_day(platform: Platform) -> date:
     """The newest observation day whose files were taken in; the calendar's training day where none was."""
     if platform.settings.warehouse.is_file():
-        landed = platform.warehouse.query("SELECT max(landed_on) AS day FROM raw.receipts")["day"].iloc[0]
-        if landed is not None and landed == landed:  # NaT is unlike itself
-            return max(landed.date(), platform.calendar.training_as_of)
+        landed = platform.warehouse.query("SELECT CAST(max(landed_on) AS VARCHAR) AS day FROM raw.receipts")[
+            "day"
+        ].iloc[0]
+        if isinstance(landed, str):
+            return max(date.fromisoformat(landed), platform.calendar.training_as_of)
     return platform.calendar.training_as_of
 
 

@@ -18,7 +18,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 
 from churn_platform.training.boosting import advance, new_booster, raw_margins
 from churn_platform.training.examples import TrainingExamples
@@ -136,7 +135,7 @@ def _losses(train: TrainingExamples, rival: Weighting, newest: NDArray[np.bool_]
     half = stratified_folds(train, 2, seed)
     order = np.argsort(content_rank(train), kind="stable")
     values, churned, weights, kept = train.values, train.churned, rival.weights(train), rival.keeps(train)
-    losses = pd.Series(np.nan, index=range(len(train)))
+    losses = np.full(len(train), np.nan)
     for held in (0, 1):
         fitted = order[(half[order] != held) & kept[order]]
         judged = np.flatnonzero((half == held) & newest)
@@ -145,5 +144,5 @@ def _losses(train: TrainingExamples, rival: Weighting, newest: NDArray[np.bool_]
         booster = new_booster(DEFAULT, [matrix], seed, 1)
         advance(booster, matrix, 0, ROUNDS)
         margin = raw_margins(booster, design_matrix(values[judged], train.features, churned[judged]))
-        losses.iloc[judged] = np.logaddexp(0.0, margin) - churned[judged] * margin
-    return losses[newest].to_numpy(dtype=np.float64)
+        losses[judged] = np.logaddexp(0.0, margin) - churned[judged] * margin
+    return losses[newest]
