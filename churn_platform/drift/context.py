@@ -52,6 +52,7 @@ class DriftContext:
         policy: block `drift`.
         late: days on which a feed was late or broken, by table, as the schema report found: drift explained by it does not act.
         labels: feature -> business words.
+        segments: columns of `scored` by which early outcomes are judged apart.
         correlation_sums: (days of the axis, 4, k, k) of the numeric features in the baseline's order (`feature.correlation_sums`).
     """
 
@@ -65,6 +66,7 @@ class DriftContext:
     policy: DriftPolicy
     late: Mapping[str, frozenset[date]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
     correlation_sums: np.ndarray | None = None
 
     @cached_property
@@ -72,7 +74,7 @@ class DriftContext:
         """Who left how soon, by day of observation; gathered once."""
         from churn_platform.drift.early import early_outcomes
 
-        return early_outcomes(self)
+        return early_outcomes(self, self.scored)
 
     def with_memory(self) -> tuple[date, ...]:
         """The judged days and those before them that persistence looks back on and the timeline shows, consecutive."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from churn_platform.drift import sequential
@@ -37,13 +38,18 @@ class EarlyOutcomes:
     ranking: list[Floats]
 
 
-def early_outcomes(context: DriftContext) -> EarlyOutcomes | None:
-    """Gather the champion's scored customers up to the last judged day; None where nobody was scored."""
-    rows = context.scored
-    if rows.empty:
+def early_outcomes(context: DriftContext, rows: pd.DataFrame, ranked: bool = True) -> EarlyOutcomes | None:
+    """Gather scored customers up to the last judged day, on the axis of all that were scored; None where nobody was.
+
+    Args:
+        context: the judging.
+        rows: the customers, all of `context.scored` or a segment of them.
+        ranked: whether to compute the ranking's ratios as well.
+    """
+    if context.scored.empty:
         return None
+    first = context.scored["observation_date"].to_numpy().astype("datetime64[D]").min()
     observed = rows["observation_date"].to_numpy().astype("datetime64[D]")
-    first = observed.min()
     days = int((np.datetime64(context.days[-1], "D") - first).astype(int)) + 1
     if days < 1:
         return None
@@ -67,7 +73,7 @@ def early_outcomes(context: DriftContext) -> EarlyOutcomes | None:
     log_scores = np.log(np.clip(probability, 1e-6, 1.0))
     order = np.argsort(cohort, kind="stable")
     ends = np.searchsorted(cohort[order], np.arange(days + 1))
-    for d in range(days):
+    for d in range(days if ranked else 0):
         members = order[ends[d] : ends[d + 1]]
         gone = np.flatnonzero(counts[members])
         if not len(gone):
@@ -110,7 +116,58 @@ def early_drift(context: DriftContext, measured: Mapping[str, Measured]) -> Find
                 found[day].append(_nobody(day, signal))  # type: ignore[arg-type]
                 continue
             found[day].append(_finding(context, early, signal, day, at, float(level[at]), int(since[at]), limit))  # type: ignore[arg-type]
+    for day, more in _segments(context, early).items():
+        found[day] += more
     return found
+
+
+def _segments(context: DriftContext, early: EarlyOutcomes) -> Findings:
+    """Segments of which other numbers leave than scored. The detectors of all segments are averaged, and the average is held to the limit:
+    so their false alarms together are no more than those of one."""
+    found = nothing(context.days)
+    limit = float(context.policy.early.run_length.days)
+    seen: dict[str, tuple[EarlyOutcomes, Floats, NDArray[np.int64]]] = {}
+    for column in context.segments:
+        for value, rows in context.scored.groupby(column, sort=True, observed=True):
+            one = early_outcomes(context, rows, ranked=False)
+            if one is not None:
+                ratios = sequential.rate_log_ratios(one.events, one.expected, context.policy.early.segment_ratio)
+                seen[f"{column}={value}"] = (one, *sequential.e_detector(ratios))
+    if not seen:
+        return found
+    together = np.mean([level for _, level, _ in seen.values()], axis=0)
+    for day in context.days:
+        at = (day - early.first).days
+        if 0 <= at < len(together) and together[at] >= limit:
+            for name, (one, level, since) in seen.items():
+                if level[at] >= limit:
+                    found[day].append(_of_segment(context, one, name, day, at, float(level[at]), int(since[at])))
+    return found
+
+
+def _of_segment(
+    context: DriftContext, one: EarlyOutcomes, name: str, day: date, at: int, level: float, since: int
+) -> Finding:
+    begun = one.first + timedelta(since)
+    events, expected = float(one.events[since:, : at + 1].sum()), float(one.expected[since:, : at + 1].sum())
+    column, value = name.split("=", 1)
+    observed = context.scored.loc[context.scored[column].astype("str") == value, "observation_date"]
+    rows = int(((observed >= pd.Timestamp(begun)) & (observed <= pd.Timestamp(day))).sum())
+    words = f"{context.labels.get(column, column)} {value}"
+    return Finding(
+        "concept_drift",
+        name,
+        "warning",
+        "e_detector",
+        min(level, 1e12),
+        float(context.policy.early.run_length.days),
+        Window(begun, day, rows),
+        f"{words}: of those observed since {begun}, {events:.0f} have left where {expected:.1f} were expected by now",
+        "Look what changed for this segment, call it by rule for now, and retrain as its outcomes mature.",
+        acts=True,
+        influence=float(context.influence.get(column, 0.0)),
+        evidence={"left": events, "expected": expected, "since": begun.isoformat()},
+    )
 
 
 def _finding(

@@ -56,14 +56,14 @@ def judge_drift(context: DriftContext) -> DriftJudgement:
             found[day] += findings
     return DriftJudgement(
         context,
-        {day: tuple(sorted(_together(findings, context), key=_order)) for day, findings in found.items()},
+        {day: tuple(sorted(_together(findings, context, day), key=_order)) for day, findings in found.items()},
         measured,
     )
 
 
-def _together(findings: Iterable[Finding], context: DriftContext) -> list[Finding]:
+def _together(findings: Iterable[Finding], context: DriftContext, day: date) -> list[Finding]:
     """The same findings, of which only those act that nothing else accounts for."""
-    told = [_explained(_rounded(finding), context) for finding in findings]
+    told = [_explained(_rounded(finding), context, day) for finding in findings]
     told = [_announced(finding, context) for finding in told]
     acting = {finding.subject for finding in told if finding.signal == "data_drift" and finding.acts}
     return [_inside(finding, acting) for finding in told]
@@ -82,11 +82,13 @@ def _digits(value: Any) -> Any:
     return [_digits(one) for one in value] if isinstance(value, list) else value
 
 
-def _explained(finding: Finding, context: DriftContext) -> Finding:
+def _explained(finding: Finding, context: DriftContext, day: date) -> Finding:
     """A violation in a window in which its source was late or broken is that, and not drift: the schema report acts on it."""
     if not finding.acts:
         return finding
-    days = {finding.window.first + timedelta(n) for n in range((finding.window.last - finding.window.first).days + 1)}
+    # what becomes of a window's customers is known until the judged day
+    last = day if finding.signal in ("label_drift", "concept_drift") else finding.window.last
+    days = {finding.window.first + timedelta(n) for n in range((last - finding.window.first).days + 1)}
     tables = sorted(table for table in tables_behind(finding, context) if days & context.late.get(table, frozenset()))
     if not tables:
         return finding
@@ -100,7 +102,10 @@ def tables_behind(finding: Finding, context: DriftContext) -> frozenset[str]:
         return frozenset({"churn_events"})
     if finding.subject in ("features", "model", "bands", "confidence"):
         return frozenset(table_of(name) for name, share in context.influence.items() if share > 0.02) | {"customers"}
-    return frozenset(table_of(name) for name in finding.subject.split("~"))
+    names = finding.subject.split("~")
+    # who is observed at all, and as which customer, comes from customers
+    observed = {"customers"} if any("." not in feature_of(name) for name in names) else set()
+    return frozenset({*(table_of(name) for name in names), *observed})
 
 
 def table_of(name: str) -> str:

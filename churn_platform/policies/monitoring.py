@@ -129,6 +129,7 @@ class EarlyOutcomesPolicy(Block):
     """Who left within days of being scored: how far from the scores that may be, and how seldom it may be a false alarm."""
 
     rate_ratio: Annotated[float, Unit("ratio"), Field(gt=1)]
+    segment_ratio: Annotated[float, Unit("ratio"), Field(gt=1)]
     ranking_slope: Annotated[float, Unit("slope"), Field(gt=0, le=1)]
     run_length: Span
 

@@ -68,9 +68,9 @@ def judge_days(platform: Platform, champion: inputs.MonitoredChampion, first: da
     policy = platform.policies.drift
     axis_from = first - policy.window.longest - timedelta(max(policy.persistence.windows, TIMELINE))
     watched = inputs.watched_columns(platform, axis_from, last)
-    scored = inputs.with_departures(
-        platform, inputs.published_scores(platform, platform.calendar.live_from, last, champion.digest)
-    )
+    segments = tuple(platform.policies.evaluation.segments)
+    published = inputs.published_scores(platform, platform.calendar.live_from, last, champion.digest)
+    scored = inputs.with_departures(platform, inputs.with_segments(platform, published, segments))
     days = scored["observation_date"].to_numpy().astype("datetime64[D]")
     late_from = min(axis_from, platform.calendar.live_from)
     watched[SCORE] = watched_scores(days, scored["probability"].to_numpy(dtype=np.float64))
@@ -85,6 +85,7 @@ def judge_days(platform: Platform, champion: inputs.MonitoredChampion, first: da
         policy=policy,
         late=late_days(platform, late_from, last),
         labels={feature.name: feature.label for feature in FEATURES},
+        segments=segments,
         correlation_sums=_correlation_sums(champion.baseline.correlated, watched, axis_from, last),
     )
     return judge_drift(context)

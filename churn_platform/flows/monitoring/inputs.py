@@ -140,6 +140,20 @@ def published_scores(platform: Platform, first: date, last: date, digest: str) -
     return scores[scores["model_digest"] == digest].drop(columns="model_digest").reset_index(drop=True)
 
 
+def with_segments(platform: Platform, rows: pd.DataFrame, segments: tuple[str, ...]) -> pd.DataFrame:
+    """Scored rows with the segment columns of their features."""
+    if rows.empty or not segments:
+        return rows.assign(**{name: pd.Series(dtype="str") for name in segments}) if rows.empty else rows
+    first, last = rows["observation_date"].min().date(), rows["observation_date"].max().date()
+    known = platform.warehouse.query(
+        f"SELECT customer_id, observation_date, {', '.join(segments)} FROM features_v2 "
+        "WHERE observation_date BETWEEN $first AND $last",
+        {"first": first, "last": last},
+    )
+    known["observation_date"] = known["observation_date"].astype(rows["observation_date"].dtype)
+    return rows.merge(known, on=["customer_id", "observation_date"], how="left")
+
+
 def with_departures(platform: Platform, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows (customer_id, observation_date) with churned_on and churn_known_at of a departure after it; NaT where nobody left."""
     gone = platform.warehouse.query("SELECT customer_id, churned_on, churn_known_at FROM int_departures")

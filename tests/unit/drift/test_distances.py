@@ -108,3 +108,39 @@ def test_no_rows_are_no_distance() -> None:
 
 def _watched(values: np.ndarray) -> Watched:
     return Watched("x", "feature", "x", (), np.zeros(len(values), dtype="datetime64[D]"), values)
+
+
+#: what Evidently 0.7.23 and NannyML 0.13.1 say of `peers_rows` (numpy 2.4.6, pandas 2.3.3, scipy 1.17.1), each in its own environment:
+#: they cannot be installed beside this platform. Evidently's numeric PSI and its Jensen-Shannon use other bins or another base.
+EVIDENTLY_PSI, EVIDENTLY_KL, EVIDENTLY_JENSEN_SHANNON_NATURAL = (
+    0.052412894955607844,
+    0.026169706132870174,
+    0.08085332244711654,
+)
+EVIDENTLY_KS_P_VALUE = 1.3032788034793372e-09
+NANNYML_JENSEN_SHANNON, NANNYML_KS = 0.09711473741606817, 0.1124
+
+
+def peers_rows() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    rng = np.random.default_rng(20260101)
+    names = ["Month-to-month", "One year", "Two year"]
+    was = {"contract": rng.choice(names, 5000, p=[0.55, 0.21, 0.24]), "tenure": rng.integers(0, 18, 5000).astype(float)}
+    now = {"contract": rng.choice(names, 1000, p=[0.45, 0.25, 0.30]), "tenure": rng.integers(2, 18, 1000).astype(float)}
+    return was, now
+
+
+def test_where_the_definition_is_the_same_so_are_evidentlys_and_nannymls_values() -> None:
+    was, now = peers_rows()
+    names = sorted(set(was["contract"]))
+    p, q = ([int((side["contract"] == name).sum()) for name in names] for side in (was, now))
+    assert float(statistics.psi(p, q)) == pytest.approx(EVIDENTLY_PSI, rel=1e-9)
+    ours = float(statistics.jensen_shannon(p, q))
+    assert ours == pytest.approx(NANNYML_JENSEN_SHANNON, rel=1e-9)
+    assert ours * np.sqrt(np.log(2)) == pytest.approx(EVIDENTLY_JENSEN_SHANNON_NATURAL, rel=1e-9)  # theirs is in nats
+    # Evidently's KL is that of the reference from the current window
+    assert float(statistics.kl_divergence(q, p)) == pytest.approx(EVIDENTLY_KL, rel=1e-9)
+    column = column_reference(_watched(was["tenure"]), 10)
+    seen = count(now["tenure"], np.zeros(1000, dtype=int), 1, column)
+    distance = float(statistics.ks_distance(column.below, seen.below, 5000, [1000])[0])
+    assert distance == pytest.approx(NANNYML_KS, abs=1e-12)
+    assert float(statistics.ks_p_value(distance, 5000, 1000)) == pytest.approx(EVIDENTLY_KS_P_VALUE, rel=0.2)
