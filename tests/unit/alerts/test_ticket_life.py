@@ -76,6 +76,22 @@ def test_what_has_one_named_cause_is_one_ticket_whatever_it_shows_in() -> None:
     assert only(board).strands == ("data", "performance", "prediction")
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_of_two_tickets_with_the_cause_the_choice_does_not_depend_on_which_was_opened_first(swapped: bool) -> None:
+    apart = [
+        report(1, 0, found("data_drift", "a", "warning", 0)),
+        report(2, 0, found("concept_drift", "model", "warning", 0)),
+    ]
+    named = [
+        report(3, 1, found("data_drift", "a", "warning", 1, "crm_lag")),
+        report(4, 1, found("concept_drift", "model", "warning", 1, "crm_lag")),
+    ]
+    third = report(5, 2, found("prediction_drift", "model", "warning", 2, "crm_lag"))
+    first = list(reversed(apart)) if swapped else apart
+    board, _ = lived([[first[0]], [first[1]], named, [third]])
+    assert sorted(one.strands for one in board.values()) == [("data", "prediction"), ("performance",)]
+
+
 @pytest.mark.parametrize("cause", [None, "crm_lag", "unknown"])
 def test_without_the_same_named_cause_strands_stay_apart(cause: str | None) -> None:
     data = report(
