@@ -216,5 +216,5 @@ def test_the_churn_rate_is_steady_and_what_the_truth_expects(year: list[DayLandi
 
 def test_the_best_achievable_auc_is_steady_and_above_what_a_model_reaches(year: list[DayLanding]) -> None:
     best = [day.summary.best_auc for day in year]
-    assert np.mean(best) == pytest.approx(0.915, abs=0.01)
+    assert np.mean(best) == pytest.approx(0.895, abs=0.01)
     assert np.std(best) < 0.02
