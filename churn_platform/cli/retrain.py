@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from churn_platform.cli.app import NOTHING_YET, CallError, Json, app, day_of
 from churn_platform.cli.terminal import answer, installed, launcher_on
@@ -100,24 +99,22 @@ def _champion_lines(found: Mapping[str, Any]) -> Iterator[Any]:
     if one is None:
         yield f"Nobody was champion at the end of {found['at']}." if found["at"] else "There is no champion yet."
         return
-    yield f"[bold]{one['version']}[/] since {one['since']}, by {escape(one['by'])}: {escape(one['reason'])}"
-    table = Table(title="Champions", title_justify="left")
-    for name in ("version", "since", "until", "succeeded", "why"):
-        table.add_column(name, no_wrap=name != "why")
-    for line in found["history"]:
-        table.add_row(
-            line["version"], line["since"], line["until"] or "", line["previous"] or "", escape(line["reason"])
-        )
-    yield table
+    yield f"[bold]{one['version']}[/] since {_moment(one['since'])}, by {escape(one['by'])}: {escape(one['reason'])}"
+    for line in reversed(found["history"]):
+        until = _moment(line["until"]) if line["until"] else "now"
+        after = f", after {line['previous']}" if line["previous"] else ""
+        yield f"  {_moment(line['since'])} to {until}  {line['version']}{after}"
 
 
 def _models_lines(found: Mapping[str, Any]) -> Iterator[Any]:
-    table = Table(title="Models", title_justify="left")
-    for name in ("version", "state", "features", "as of", "AUC", "compared with", "outcome", "why"):
-        table.add_column(name, no_wrap=name != "why")
     for line in found["models"]:
-        auc = f"{line['auc']:.3f}" if line["auc"] is not None else ""
-        why = "; ".join(line["reasons"])
-        columns = (line["version"], line["state"], line["feature_set"] or "", line["as_of"] or "", auc)
-        table.add_row(*columns, line["compared_with"] or "", line["outcome"] or "", escape(why))
-    yield table
+        about = f" on {line['feature_set']}, as of {line['as_of']}" if line["feature_set"] else ""
+        auc = f", AUC {line['auc']:.3f} on its own holdout" if line["auc"] is not None else ""
+        against = f"; against {line['compared_with']}: {line['comparison']}" if line["compared_with"] else ""
+        yield f"[bold]{line['version']}[/]  {line['state'].replace('_', ' ')}{about}{auc}{against}"
+        for reason in line["reasons"]:
+            yield f"  {escape(reason)}"
+
+
+def _moment(text: str) -> str:
+    return text[:16].replace("T", " ")
