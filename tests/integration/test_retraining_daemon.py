@@ -39,23 +39,32 @@ def record_drift(store: OpsStore) -> None:
     store.record_findings(DAY, "drift", "churn-1", [moved], actor="service:platform", at=datetime.now(UTC))
 
 
-def test_the_daemon_retrains_compares_and_decides_once_for_one_finding(copy_of_ibm_home: Path) -> None:
+def ask_by_hand(home: Path) -> None:
+    """What `churn retrain` records before it trains: here the daemon is to find it and carry it out."""
+    from churn_platform.adapters.platform import open_platform
+    from churn_platform.flows.retraining import decide_retraining
+
+    decide_retraining(open_platform(), DAY, "the daemon is to be seen at work")
+
+
+def test_the_daemon_answers_a_finding_and_carries_out_a_decision_to_its_release(
+    copy_of_ibm_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drift within the cooldown of the main job's own training is answered with a recorded no; a person's word is carried out, once."""
     home = copy_of_ibm_home
-    with OpsStore.open(home / "ops" / "ops.db", anchor=home / "ops" / "ledger-head.json") as store:
-        record_drift(store)
-    environment = {**os.environ, "CHURN_HOME": str(home), "DAGSTER_HOME": str(home / "dagster"), "CHURN_OFFLINE": "1"}
+    monkeypatch.setenv("CHURN_HOME", str(home))
+    environment = {**os.environ, "DAGSTER_HOME": str(home / "dagster"), "CHURN_OFFLINE": "1"}
     script = Path(sys.executable).parent / "dagster-daemon"
+    with opened(home) as store:
+        record_drift(store)
     with (home / "daemon.log").open("wb") as log:
-        daemon = subprocess.Popen(
-            [script, "run", "-w", ROOT / "workspace.yaml"],
-            env=environment,
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        command = [script, "run", "-w", ROOT / "workspace.yaml"]
+        daemon = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         try:
-            finished = wait_for_the_answer(home, daemon)
+            wait_for(home, daemon, "retraining")
+            ask_by_hand(home)
+            finished = wait_for(home, daemon, "retraining_done")
+            time.sleep(10)  # another tick: it must not start a second training
         finally:
             os.killpg(daemon.pid, signal.SIGINT)
             try:
@@ -64,9 +73,11 @@ def test_the_daemon_retrains_compares_and_decides_once_for_one_finding(copy_of_i
                 os.killpg(daemon.pid, signal.SIGKILL)
                 daemon.wait(10)
     assert finished in ("release", "keep", "archive")
-    with OpsStore.open(home / "ops" / "ops.db", anchor=home / "ops" / "ledger-head.json") as store:
-        (decision,) = store.decisions(kind="retraining")
-        assert (decision.outcome, decision.evidence["trigger"]) == ("retrain", "drift_detected")
+    with opened(home) as store:
+        no, yes = store.decisions(kind="retraining")
+        assert no.outcome == "skip"
+        assert "less than 24 hours ago" in "; ".join(no.reasons)
+        assert (yes.outcome, yes.evidence["trigger"]) == ("retrain", "business_event")
         assert len(store.decisions(kind="retraining_done")) == 1
         compared = store.decisions(kind="comparison")[-1]
         assert compared.outcome in ("wins", "tie", "loses")
@@ -74,7 +85,7 @@ def test_the_daemon_retrains_compares_and_decides_once_for_one_finding(copy_of_i
         assert [ticket.state for ticket in store.tickets()] == ["open"]
         assert store.verify_ledger().verdict == "pass"
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
-        runs = instance.get_runs(filters=dg.RunsFilter(tags={"churn/retraining": str(decision.ledger_sequence)}))
+        runs = instance.get_runs(filters=dg.RunsFilter(tags={"churn/retraining": str(yes.ledger_sequence)}))
         assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS]
         for asset in ("training_set", "candidate_model", "holdout_evaluation", "champion_comparison", "champion"):
             event = instance.get_latest_materialization_event(dg.AssetKey(asset))
@@ -82,15 +93,18 @@ def test_the_daemon_retrains_compares_and_decides_once_for_one_finding(copy_of_i
             assert event.run_id == runs[0].run_id
 
 
-def wait_for_the_answer(home: Path, daemon: subprocess.Popen[bytes]) -> str:
-    """The outcome of the retraining decision."""
+def opened(home: Path) -> OpsStore:
+    return OpsStore.open(home / "ops" / "ops.db", anchor=home / "ops" / "ledger-head.json")
+
+
+def wait_for(home: Path, daemon: subprocess.Popen[bytes], kind: str) -> str:
+    """The outcome of the first decision of a kind."""
     until = time.monotonic() + PATIENCE.total_seconds()
     while time.monotonic() < until:
-        with OpsStore.open(home / "ops" / "ops.db", anchor=home / "ops" / "ledger-head.json") as store:
-            done = store.decisions(kind="retraining_done")
+        with opened(home) as store:
+            done = store.decisions(kind=kind)
         if done:
-            time.sleep(5)  # the run's own end is recorded a moment after its last step
             return done[-1].outcome
         assert daemon.poll() is None, f"the daemon ended: {(home / 'daemon.log').read_text()[-3000:]}"
         time.sleep(1)
-    raise AssertionError(f"no answer within {PATIENCE}: {(home / 'daemon.log').read_text()[-3000:]}")
+    raise AssertionError(f"no {kind} within {PATIENCE}: {(home / 'daemon.log').read_text()[-3000:]}")
