@@ -73,14 +73,14 @@ def staleness_finding(newest_scored: date | None, at: datetime, policy: SloPolic
     return _finding("prediction_staleness", "scores", age, policy.prediction_staleness, at, reason, "hours")
 
 
-def cadence_finding(trained_as_of: date | None, champion: str, at: datetime, policy: SloPolicy) -> Finding:
-    """How long ago the champion's training knew its last outcome."""
+def cadence_finding(trained_as_of: date | None, model: str, at: datetime, policy: SloPolicy) -> Finding:
+    """How long ago the newest training knew its last outcome; never more than a warning, since nobody is harmed tonight."""
     if trained_as_of is None:
         return _finding(
-            "retraining_cadence", "model", None, policy.retraining_cadence, at, "there is no champion", "days"
+            "retraining_cadence", "model", None, policy.retraining_cadence, at, "no model was trained", "days"
         )
     age = max(at - end_of(trained_as_of), timedelta(0))
-    reason = f"{champion} knows outcomes up to {trained_as_of}: {age.days} days ago"
+    reason = f"{model}, the newest training, knows outcomes up to {trained_as_of}: {age.days} days ago"
     return _finding("retraining_cadence", "model", age, policy.retraining_cadence, at, reason, "days")
 
 
@@ -126,6 +126,8 @@ def _finding(
     severity: Severity = "insufficient_data"
     if age is not None:
         severity = "critical" if age > most * CRITICAL_AT else "warning" if age > most else "ok"
+        if severity == "critical" and signal == "retraining_cadence":
+            severity = "warning"
     day = (at - timedelta(microseconds=1)).date()
     return Finding(
         signal=signal,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 REPORT = "slo"
 LIVED_WITHIN = timedelta(2)
+EXPLAINED = ("data_freshness", "prediction_staleness", "error_budget")
 USUAL = 0.95
 """Share of the reference's days on which a table trails by no more than what counts as usual."""
 
@@ -75,7 +76,7 @@ def report_objectives(platform: Platform, days: Sequence[date]) -> ObjectivesRep
     if not wanted:
         return ObjectivesReport(version, {}, {}, passed_over)
     seen = _gather(platform, version, wanted[0], wanted[-1])
-    found = {day: explained(platform, day, _judge(platform, seen, day)) for day in wanted}
+    found = {day: _explained(platform, day, _judge(platform, seen, day)) for day in wanted}
     for day, findings in found.items():
         platform.ops.record_findings(day, REPORT, version, findings, actor=ACTOR, at=platform.now())
     record_state(platform, wanted)
@@ -85,12 +86,18 @@ def report_objectives(platform: Platform, days: Sequence[date]) -> ObjectivesRep
     return ObjectivesReport(version, found, write_pages(platform, known, found), passed_over)
 
 
+def _explained(platform: Platform, day: date, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """With causes beside what the data may be the cause of; an old model and a dear one explain themselves."""
+    asked = explained(platform, day, [finding for finding in findings if finding.signal in EXPLAINED])
+    return (*asked, *(finding for finding in findings if finding.signal not in EXPLAINED))
+
+
 @dataclass(frozen=True)
 class Seen:
     """What the days of a run are judged by, read once."""
 
     champion: str | None
-    trained_as_of: date | None
+    trainings: tuple[tuple[date, str], ...]
     trained_at: tuple[datetime, ...]
     arrivals: dict[str, Arrivals]
     usual: dict[str, float]
@@ -105,13 +112,14 @@ def _gather(platform: Platform, version: str | None, first: date, last: date) ->
 
     calendar, root = platform.calendar, platform.settings.published
     since = first - platform.policies.slo.error_budget_period
+    models = platform.ops.models()
     rows = read_arrivals(platform.warehouse, calendar.first_day, last)
     arrivals = {str(table): Arrivals.of(of_table) for table, of_table in rows.groupby("table_name")}
     names = [name for name in partitions(root, "daily_scores") if since.isoformat() <= name <= last.isoformat()]
     return Seen(
         version,
-        None if version is None else platform.ops.model(version).registration.as_of,
-        tuple(model.registered_at for model in platform.ops.models()),
+        tuple(sorted((model.registration.as_of, model.version) for model in models)),
+        tuple(model.registered_at for model in models),
         arrivals,
         _usual(platform, arrivals),
         _due(platform, since, last),
@@ -179,11 +187,17 @@ def _judge(platform: Platform, seen: Seen, day: date) -> tuple[Finding, ...]:
     return (
         *fresh,
         staleness_finding(newest_scored, at, policy),
-        cadence_finding(seen.trained_as_of, seen.champion or "nobody", at, policy),
+        cadence_finding(*_trained(seen, day), at, policy),
         _budget(platform, seen, day),
         *cost_findings(seen.costs, day, window_days, platform.policies.drift.cost),
         retraining_finding(seen.trained_at, at, platform.policies.drift.cost),
     )
+
+
+def _trained(seen: Seen, day: date) -> tuple[date | None, str]:
+    """Up to when the newest training by `day` knows outcomes, and its model: one that lost the comparison was trained too."""
+    by_then = [one for one in seen.trainings if one[0] <= day]
+    return by_then[-1] if by_then else (None, "nobody")
 
 
 def asked_at(now: datetime, day: date) -> datetime:
