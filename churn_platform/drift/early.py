@@ -66,7 +66,7 @@ def early_outcomes(context: DriftContext, rows: pd.DataFrame, ranked: bool = Tru
     mass = np.bincount(cohort[inside], weights=probability[inside], minlength=days)
     share = np.diff(np.concatenate([[0.0], np.asarray(context.baseline.known_by)]))
     expected = np.zeros((days, days))
-    for j, part in enumerate(share):
+    for j, part in enumerate(share[:days]):
         at = np.arange(days - j)
         expected[at, at + j] = mass[: days - j] * part
     ranking = [np.zeros((days, days)) for _ in sequential.SLOPES_BELOW]

@@ -114,6 +114,12 @@ def test_departures_that_were_held_back_and_then_delivered_are_no_drift(known: B
     assert first_alarm(told, "label_drift") is None
 
 
+@pytest.mark.parametrize("last", [20, 29, 30, 31])
+def test_the_first_month_of_a_champion_is_judged_too(known: Baseline, last: int) -> None:
+    found = early(known, lived(None, 1), last)
+    assert {f.severity for f in found[last].values()} == {"ok"}
+
+
 def test_without_scores_the_verdict_is_insufficient_data(known: Baseline) -> None:
     found = early(known, lived(None, 1).iloc[:0])
     assert {f.severity for findings in found.values() for f in findings.values()} == {"insufficient_data"}
