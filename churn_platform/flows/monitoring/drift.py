@@ -17,7 +17,7 @@ from churn_platform.adapters.home import read_home
 from churn_platform.adapters.platform import ACTOR, Platform
 from churn_platform.drift.context import TIMELINE, DriftContext
 from churn_platform.drift.feature import correlation_sums
-from churn_platform.drift.finding import Finding
+from churn_platform.drift.finding import Finding, Signal, Window
 from churn_platform.drift.findings import DriftJudgement, judge_drift
 from churn_platform.drift.panel import FEATURES, SCORE, Watched, watched_scores
 from churn_platform.drift.report import PLOTLY, ReportAbout, drift_page
@@ -45,9 +45,8 @@ def report_drift(platform: Platform, days: Sequence[date]) -> DriftReport:
     Days before the champion went live are passed over, with the reason. Judging a day again gives the same findings and records nothing.
 
     Raises:
-        NoChampionError: nothing to judge against. NoBaselineError: the champion has no drift baseline.
+        NoChampionError: nothing to judge against.
     """
-    champion = inputs.monitored_champion(platform)
     live_from = platform.calendar.live_from
     wanted = [day for day in sorted(days) if day >= live_from]
     passed_over = {
@@ -55,12 +54,32 @@ def report_drift(platform: Platform, days: Sequence[date]) -> DriftReport:
         for day in days
         if day < live_from
     }
+    try:
+        champion = inputs.monitored_champion(platform)
+    except inputs.NoBaselineError as error:
+        return _not_judged(platform, wanted, passed_over, str(error))
     if not wanted:
         return DriftReport(champion.version, {}, {}, passed_over)
     judged = judge_days(platform, champion, wanted[0], wanted[-1])
     found = {day: explained(platform, day, judged.findings[day]) for day in wanted}
     _record(platform, champion.version, found)
     return DriftReport(champion.version, found, _write_pages(platform, champion, judged, wanted), passed_over)
+
+
+def _not_judged(platform: Platform, days: Sequence[date], passed_over: dict[str, str], why: str) -> DriftReport:
+    """A champion without a baseline: recorded as insufficient data for every kind, since silence would look like health."""
+    champion = platform.ops.champion(platform.policies.governance.model)
+    version = champion.version if champion is not None else ""
+    kinds: tuple[Signal, ...] = ("data_drift", "feature_drift", "prediction_drift", "label_drift", "concept_drift")
+    found = {
+        day: tuple(
+            Finding(kind, "model", "insufficient_data", "none", None, None, Window(day, day, 0), why, "Train again.")
+            for kind in kinds
+        )
+        for day in days
+    }
+    _record(platform, version, found)
+    return DriftReport(version, found, {}, passed_over)
 
 
 def judge_days(platform: Platform, champion: inputs.MonitoredChampion, first: date, last: date) -> DriftJudgement:
