@@ -13,7 +13,7 @@ from churn_platform.drift.root_cause.signals import Periods, rate_changes, stron
 
 TAKEN_UP = 0.03
 """Share of customers who take up a service in a cycle, beyond the usual, at which it speaks fully."""
-JOINED = 0.2
+JOINED = 0.12
 """Change of a value's share among joiners at which it speaks fully."""
 JOINER_WINDOWS = (14, 28, 56)
 EVIDENCE_OF = {**dict.fromkeys(SERVICES, "joiners_services"), **dict.fromkeys(TERMS, "joiners_profile")}
