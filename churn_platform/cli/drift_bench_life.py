@@ -114,8 +114,16 @@ def _calm_home(task: Task, on_days: Callable[[int], None]) -> None:
 
 def _case(task: Task, began: float, on_days: Callable[[int], None]) -> None:
     """A case to its end, and what it leaves behind."""
-    from churn_platform.flows.drift_bench.life import alarms_of, branch_off, live, named_causes, recorded_findings, told
-    from churn_platform.flows.drift_bench.results import CaseResult, write_result
+    from churn_platform.flows.drift_bench.life import (
+        alarms_of,
+        branch_off,
+        live,
+        live_planted,
+        named_causes,
+        recorded_findings,
+        told,
+    )
+    from churn_platform.flows.drift_bench.results import CaseResult, read_result, write_result
     from churn_platform.flows.drift_bench.windows import export_windows
     from churn_platform.settings import load_settings
 
@@ -125,15 +133,19 @@ def _case(task: Task, began: float, on_days: Callable[[int], None]) -> None:
     settings = load_settings()
     branch_off(task.source, settings, case)
     platform, run = _opened()
-    lived = live(platform, run, task.first, task.last, on_days)
+    if case.change_day is None:
+        lived = live(platform, run, task.first, task.last, on_days)
+    else:
+        control = read_result(task.control)
+        assert control is not None  # noqa: S101 (the board lives it first)
+        lived = live_planted(platform, run, case, control.alarms, on_days)
     findings = recorded_findings(platform)
-    alarms = alarms_of(findings)
     first = 0 if case.change_day is None else case.branch_day
     written = export_windows(platform, settings.home / "exported", first, task.last, lived.blocked)
     result = CaseResult(
         case.key,
-        alarms,
-        {} if case.change_day is None else named_causes(platform, alarms, case.change_day),
+        alarms_of(findings),
+        {} if case.change_day is None else named_causes(platform, findings, case.change_day),
         lived.blocked,
         task.folder.keep_windows(written.folder),
         lived.runs,

@@ -16,6 +16,9 @@ from typing import Literal
 
 Level = Literal["warning", "critical"]
 
+#: the first cause that is named counts, if it is named by so many days after the detection
+DAYS_TO_NAME_THE_CAUSE = 7
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Alarm:

@@ -37,6 +37,7 @@ class Task:
     """One life for a process of its own: the calm home of a seed up to a branch day, or a case.
 
     `source` is the home that it starts from (None: it starts from nothing), `target` where its outcome goes: a home, or a record.
+    `control` is the record of the seed's calm life.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Task:
     target: Path
     folder: BenchFolder
     calm_days: int
+    control: Path
 
 
 LiveTask = Callable[[Task, Callable[[int], None]], None]
@@ -72,19 +74,34 @@ class _Seed:
             if path not in taken and read_result(path) is None
         ]
         tasks = []
+        # a planted life is read beside the calm one, which is therefore lived first
+        control = self.results[0]
+        if read_result(control) is None:
+            cases = [(case, path) for case, path in cases if path == control]
         for i, (day, base) in enumerate(zip(self.plan.branch_days, self.bases, strict=True)):
             mine = [(case, path) for case, path in cases if case.branch_day == day]
             later = any(case.branch_day > day for case, _ in cases)
             if base.is_dir():
                 tasks += [
-                    Task(case.key, self.plan, case, case.branch_day, case.live_days - 1, base, path, folder, calm_days)
+                    Task(
+                        case.key,
+                        self.plan,
+                        case,
+                        case.branch_day,
+                        case.live_days - 1,
+                        base,
+                        path,
+                        folder,
+                        calm_days,
+                        control,
+                    )
                     for case, path in mine
                 ]
             elif (mine or later) and base not in taken and (i == 0 or self.bases[i - 1].is_dir()):
                 first = 0 if i == 0 else self.plan.branch_days[i - 1]
                 source = None if i == 0 else self.bases[i - 1]
                 name = f"history-{self.plan.seed}" if i == 0 else f"calm-{self.plan.seed}-to-{day}"
-                tasks.append(Task(name, self.plan, None, first, day - 1, source, base, folder, calm_days))
+                tasks.append(Task(name, self.plan, None, first, day - 1, source, base, folder, calm_days, control))
         # the longest first, so that the last process does not run alone
         return sorted(tasks, key=lambda task: -(task.last - task.first))
 

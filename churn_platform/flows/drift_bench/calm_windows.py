@@ -87,12 +87,13 @@ def _judge(
         sums = correlation_sums(
             values - np.nan_to_num(np.nanmean(values, axis=0)), np.repeat(np.arange(drawn), size), drawn
         )
+    nobody = np.full(len(sample), np.datetime64("NaT", "s"))
     context = DriftContext(
         days=tuple(EPOCH + timedelta(n) for n in range(memory, drawn)),
         baseline=champion.baseline,
         tallies=tally(watched, champion.baseline.columns, EPOCH, last),
         scored=sample[["customer_id", "observation_date", SCORE, "band"]].assign(
-            churned_on=pd.NaT, churn_known_at=pd.NaT
+            churned_on=nobody, churn_known_at=nobody
         ),
         influence=champion.influence,
         holdout=champion.holdout,

@@ -10,7 +10,7 @@ the platform does on a broken day is what is measured; after good days the range
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from churn_platform.adapters.clock import simulated_time
 from churn_platform.adapters.world_choice import CALM, CHOICE_FILE, WorldChoice, write_world_choice
-from churn_platform.flows.drift_bench.alarms import Alarm, AlarmsByDay, Level
+from churn_platform.flows.drift_bench.alarms import DAYS_TO_NAME_THE_CAUSE, Alarm, AlarmsByDay, Level, detect
 from churn_platform.flows.drift_bench.cases import BenchError, Case, SeedPlan
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ RunDays = Callable[[str, tuple[date, date] | None], str | None]
 
 #: a range's memory is its rows: 60 days of 7,000 customers are 14,000 feature rows
 LONGEST_RANGE = 60
+#: a planted change is watched in ranges of three weeks: most are noticed, and their causes named, within the first
+WATCHED_RANGE = 21
 #: a platform that refuses its input this many days in a row is not lived on: nothing new would be seen
 PATIENCE = 10
 #: on how many days with an alarm the causes are asked for: ranking reads half a year of raw tables
@@ -88,19 +90,37 @@ def live_history(platform: Platform, run: RunDays) -> None:
 
 
 def live(
-    platform: Platform, run: RunDays, first: int, last: int, on_days: Callable[[int], None] | None = None
+    platform: Platform,
+    run: RunDays,
+    first: int,
+    last: int,
+    on_days: Callable[[int], None] | None = None,
+    *,
+    jobs: Sequence[str] = ("day",),
+    longest: int = LONGEST_RANGE,
+    enough: Callable[[int], bool] | None = None,
 ) -> Lived:
-    """Live the days `first` to `last` (counted from the first live day, inclusive) through the job `day`."""
-    lived = Lived(first, last)
-    day, size, refused = first, LONGEST_RANGE, 0
+    """Live the days `first` to `last` (counted from the first live day, inclusive).
+
+    Args:
+        platform: a home on the eve of `first`.
+        run: runs a job over days.
+        first, last: live days.
+        on_days: hears how many days are lived.
+        jobs: what a day consists of: the job `day`, or jobs that leave out watching.
+        longest: days of a range.
+        enough: asked after each range, with its last day; true ends the life there.
+    """
+    lived = Lived(first, first - 1)
+    day, size, refused = first, longest, 0
     while day <= last:
         until = min(day + size - 1, last)
         span = (platform.calendar.live_from + timedelta(day), platform.calendar.live_from + timedelta(until))
         with simulated_time(_morning_after(span[1])):
-            failed = run("day", span)
+            failed = next((reason for job in jobs if (reason := run(job, span)) is not None), None)
         lived.runs += 1
         if failed is None:
-            day, size, refused = until + 1, min(2 * size, LONGEST_RANGE), 0
+            day, size, refused = until + 1, min(2 * size, longest), 0
         elif until > day:
             size = 1
             continue
@@ -108,13 +128,44 @@ def live(
             lived.blocked[day] = failed
             day, refused = day + 1, refused + 1
             if refused == PATIENCE:
-                lived.blocked |= dict.fromkeys(
-                    range(day, last + 1), f"not lived on: {PATIENCE} days in a row were refused"
-                )
+                why = f"not lived on: {PATIENCE} days in a row were refused"
+                lived.blocked |= dict.fromkeys(range(day, last + 1), why)
                 day = last + 1
+        lived.last = day - 1
         if on_days is not None:
-            on_days(min(day, last + 1) - first)
+            on_days(day - first)
+        if enough is not None and enough(lived.last):
+            break
     return lived
+
+
+def live_planted(
+    platform: Platform, run: RunDays, case: Case, calm: AlarmsByDay, on_days: Callable[[int], None] | None = None
+) -> Lived:
+    """Live a planted change until it has been noticed and a cause could be named; what is left of the days is lived unwatched.
+
+    The peers are shown all days; watching on after the first notice would change no figure, and is most of the time.
+    """
+    change_day, last = case.change_day, case.live_days - 1
+    if change_day is None:
+        raise BenchError(f"{case.key} plants no change")
+
+    def noticed(lived_to: int) -> bool:
+        found = detect(alarms_of(recorded_findings(platform)), calm, change_day, lived_to)
+        return found.days is not None and lived_to >= change_day + found.days + DAYS_TO_NAME_THE_CAUSE
+
+    watched = live(platform, run, case.branch_day, last, on_days, longest=WATCHED_RANGE, enough=noticed)
+    if watched.last < last:
+
+        def heard(days: int) -> None:
+            if on_days is not None:
+                on_days(watched.last - case.branch_day + 1 + days)
+
+        rest = live(platform, run, watched.last + 1, last, heard, jobs=("history", "scoring"))
+        watched.blocked |= rest.blocked
+        watched.runs += rest.runs
+        watched.last = rest.last
+    return watched
 
 
 def recorded_findings(platform: Platform) -> dict[int, list[Finding]]:
@@ -139,16 +190,21 @@ def alarms_of(findings: Mapping[int, Iterable[Finding]]) -> AlarmsByDay:
     return {day: alarms for day, alarms in acting.items() if alarms}
 
 
-def named_causes(platform: Platform, alarms: AlarmsByDay, change_day: int) -> dict[int, str]:
-    """The cause that the platform ranks first, on the first days from `change_day` on which something acts: when a person would ask."""
+def named_causes(platform: Platform, findings: Mapping[int, Iterable[Finding]], change_day: int) -> dict[int, str]:
+    """The cause that the platform ranks first, on the first days from `change_day` on which something acts: when a person would ask.
+
+    Findings that act carry their causes; where none does, the ranking is asked itself.
+    """
     from churn_platform.flows.monitoring.causes import rank_causes
 
-    asked = sorted(day for day in alarms if day >= change_day)[:DAYS_ASKED]
+    asked = sorted(day for day in alarms_of(findings) if day >= change_day)[:DAYS_ASKED]
     named = {}
     for day in asked:
+        told_of = [finding.evidence.get("causes") for finding in findings[day] if finding.acts]
+        recorded = next((causes[0]["cause"] for causes in told_of if causes), None)
         date_asked = platform.calendar.live_from + timedelta(day)
         with simulated_time(_morning_after(date_asked)):
-            named[day] = rank_causes(platform, date_asked).first.name
+            named[day] = str(recorded) if recorded is not None else rank_causes(platform, date_asked).first.name
     return named
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from churn_platform.drift.root_cause.ranking import UNKNOWN
 from churn_platform.flows.drift_bench.alarms import (
+    DAYS_TO_NAME_THE_CAUSE,
     Alarm,
     AlarmsByDay,
     Detection,
@@ -25,8 +26,6 @@ from churn_platform.flows.drift_bench.alarms import (
 from churn_platform.flows.drift_bench.cases import Case
 
 PLATFORM = "platform"
-#: the first cause that is named counts, if it is named by so many days after the detection; `unknown` names none
-DAYS_TO_NAME_THE_CAUSE = 7
 
 
 @dataclass(frozen=True, slots=True)
