@@ -21,7 +21,8 @@ from churn_platform.drift.finding import Finding
 from churn_platform.estimation.doubt import doubt_of_reference
 from churn_platform.estimation.findings import Bounds
 from churn_platform.estimation.reconciliation import FAR
-from churn_platform.flows.monitoring.performance_judge import Champion, DayPerformance, Judge
+from churn_platform.flows.monitoring.performance_champion import Champion
+from churn_platform.flows.monitoring.performance_judge import DayPerformance, Judge
 from churn_platform.flows.monitoring.scored import scored_history
 
 if TYPE_CHECKING:

@@ -22,10 +22,8 @@ from churn_platform.drift.fairness import (
 from churn_platform.drift.finding import Finding, Window
 from churn_platform.drift.persistence import persists
 from churn_platform.drift.windows import growing_windows
-from churn_platform.estimation.doubt import CalibrationDoubt
 from churn_platform.estimation.expectation import EstimationError
 from churn_platform.estimation.findings import (
-    Bounds,
     assumption_finding,
     estimated_finding,
     estimated_severity,
@@ -43,6 +41,7 @@ from churn_platform.estimation.reconciliation import (
     reconcile,
 )
 from churn_platform.evaluation.estimate import Estimate, EvaluationError
+from churn_platform.flows.monitoring.performance_champion import Champion
 from churn_platform.flows.monitoring.scored import ScoredHistory, ScoredWindow
 
 if TYPE_CHECKING:
@@ -50,18 +49,6 @@ if TYPE_CHECKING:
 
 MATURE_ENOUGH = 0.9
 """Share of a window's outcomes that must be known before performance is measured on it: the late ones are not like the others."""
-
-
-@dataclass(frozen=True)
-class Champion:
-    """What is judged: version, package, its decision threshold, and what it reached on its holdout."""
-
-    version: str
-    digest: str
-    threshold: float
-    doubt: CalibrationDoubt
-    bounds: Bounds
-    holdout_selection: dict[str, float]
 
 
 @dataclass(frozen=True)

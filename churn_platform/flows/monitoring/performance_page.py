@@ -17,7 +17,7 @@ from churn_platform.flows.monitoring import page as p
 from churn_platform.flows.monitoring.series import Series
 
 if TYPE_CHECKING:
-    from churn_platform.flows.monitoring.performance_judge import Champion
+    from churn_platform.flows.monitoring.performance_champion import Champion
 
 LABELS = {
     "auc": "AUC",
