@@ -36,7 +36,7 @@ from churn_platform.policies import load_policies
         ("kpis.intervention_roi.target", "0.5", "kpis.intervention_roi.target", "worse than the baseline"),
         # between blocks
         ("replay.maturing", "29", "replay.maturing", "too few for the last history day's outcomes"),
-        ("training.window", "30", "training.window", "no outcome within it"),
+        ("training.window", "60", "training.recency.short_window", "no shorter than training.window"),
         ("retraining.performance_decay.min_auc", "0.81", "retraining.performance_decay.min_auc", "ask for retraining"),
         ("gates.deployment.approvals.high", "3", "governance.approvers.high", "nobody could ever approve"),
         ("slo.error_budget", "0.002", "slo.error_budget", "more than serving.availability"),
@@ -113,3 +113,12 @@ def test_a_changed_copy_is_held_to_the_same_rules() -> None:
     ]:
         with pytest.raises(ValueError, match="validation error"):
             policies.changed(path, value, "an experiment")
+
+
+def test_a_training_window_within_which_no_outcome_matures_is_refused() -> None:
+    text = quantity("training.recency.short_window").value.replaced("29")
+    wide = "window: {value: 365, unit: days, reason: \"Rolling twelve months"
+    assert text.count(wide) == 1
+    problem = only_problem_of(text.replace(wide, wide.replace("365", "30")))
+    assert problem.path == "training.window"
+    assert "no outcome within it" in problem.wrong

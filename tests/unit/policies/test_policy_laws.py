@@ -120,7 +120,7 @@ def test_comments_and_blank_lines_do_not_change_the_digest(after: list[int], wor
     [
         ("horizon: {value: 30, unit: days", "horizon: {value: 720, unit: hours"),
         ("psi: {value: 0.2,", "psi: {value: 2.0e-1,"),
-        ("min_rows: {value: 1000,", "min_rows: {value: 1_000,"),
+        ("min_sample: {value: 1000,", "min_sample: {value: 1_000,"),
         ("max_parity_difference: {value: 0.000001", "max_parity_difference: {value: 1e-6"),
         ('at: {value: "06:00"', "at: {value: 06:00:00"),
         ("contact_cost: {value: 5,", "contact_cost: {value: 5.0,"),
