@@ -57,10 +57,11 @@ class Detection:
         return self.watched if self.days is None else self.days
 
 
-def detect(planted: AlarmsByDay, calm: AlarmsByDay, change_day: int, last_day: int) -> Detection:
-    """The first day from `change_day` to `last_day` (inclusive) with an alarm that the calm life does not raise on that day.
+def detect(planted: AlarmsByDay, calm: AlarmsByDay, change_day: int, last_day: int, gap: int = 0) -> Detection:
+    """The first day from `change_day` to `last_day` (inclusive) with an alarm about a subject that the calm life does not raise then.
 
-    An alarm that was there on the eve of the change, and goes on, is noise as well: it notices nothing.
+    "Then" is that day and `gap` days before and after: the same episode. A monitor that shouts about a subject every other week does not
+    notice a change by shouting a day sooner. An alarm that was there on the eve of the change, and goes on, is noise as well.
 
     >>> quiet: AlarmsByDay = {}
     >>> detect({3: frozenset({Alarm("a")}), 12: frozenset({Alarm("b")})}, quiet, change_day=10, last_day=20).days
@@ -73,7 +74,8 @@ def detect(planted: AlarmsByDay, calm: AlarmsByDay, change_day: int, last_day: i
     for day in range(change_day, last_day + 1):
         present = planted.get(day, frozenset())
         going_on &= {alarm.subject for alarm in present}
-        noise = going_on | {alarm.subject for alarm in calm.get(day, frozenset())}
+        around = (calm.get(near, frozenset()) for near in range(day - gap, day + gap + 1))
+        noise = going_on | {alarm.subject for there in around for alarm in there}
         new = [alarm for alarm in present if alarm.subject not in noise]
         if new:
             level: Level = "critical" if any(alarm.level == "critical" for alarm in new) else "warning"

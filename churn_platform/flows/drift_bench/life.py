@@ -157,8 +157,10 @@ def live_planted(
     if change_day is None:
         raise BenchError(f"{case.key} plants no change")
 
+    gap = platform.policies.alerts.same_incident_within.days
+
     def noticed(lived_to: int) -> bool:
-        found = detect(alarms_of(recorded_findings(platform)), calm, change_day, lived_to)
+        found = detect(alarms_of(recorded_findings(platform)), calm, change_day, lived_to, gap)
         return found.days is not None and lived_to >= change_day + found.days + DAYS_TO_NAME_THE_CAUSE
 
     watched = live(platform, run, case.branch_day, last, on_days, longest=WATCHED_RANGE, enough=noticed)

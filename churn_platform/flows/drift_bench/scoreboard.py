@@ -54,7 +54,7 @@ def scoreboard(lived: Sequence[LivedCase], monitors: Sequence[str], gap: int) ->
     calm = {one.case.seed: one for one in lived if one.case.change_day is None}
     planted = [one for one in lived if one.case.change_day is not None]
     found = {
-        monitor: [_detection(one, calm[one.case.seed], monitor) for one in planted]
+        monitor: [_detection(one, calm[one.case.seed], monitor, gap) for one in planted]
         for monitor in monitors
         if all(monitor in one.alarms for one in lived)
     }
@@ -97,11 +97,11 @@ def false_alarms(calm: AlarmsByDay, gap: int) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["critical_episodes"], -row["days"], row["subject"]))
 
 
-def _detection(one: LivedCase, calm: LivedCase, monitor: str) -> Detection:
+def _detection(one: LivedCase, calm: LivedCase, monitor: str, gap: int) -> Detection:
     change_day = one.case.change_day
     assert change_day is not None  # noqa: S101 (planted)
     last_day = one.case.live_days - 1
-    detection = detect(one.alarms[monitor], calm.alarms[monitor], change_day, last_day)
+    detection = detect(one.alarms[monitor], calm.alarms[monitor], change_day, last_day, gap)
     if monitor != PLATFORM or detection.days is None:
         return detection
     noticed = change_day + detection.days

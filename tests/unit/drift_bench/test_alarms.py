@@ -78,6 +78,19 @@ def test_critical_episodes_are_no_more_than_critical_days(monitor: dict[int, fro
     assert episodes(monitor, gap, ("critical",)) == episodes(only_critical, gap)
 
 
+@given(monitors, monitors, st.integers(0, DAYS - 1))
+def test_a_wider_gap_never_makes_a_detection_sooner(
+    planted: dict[int, frozenset[Alarm]], calm: dict[int, frozenset[Alarm]], change: int
+) -> None:
+    days = [detect(planted, calm, change, DAYS - 1, gap).days_at_least for gap in range(8)]
+    assert days == sorted(days)
+
+
+def test_an_alarm_that_the_calm_life_raises_a_few_days_later_is_luck() -> None:
+    assert detect(on(12), on(15), change_day=10, last_day=20, gap=0).days == 2
+    assert not detect(on(12), on(15), change_day=10, last_day=20, gap=7).detected
+
+
 def test_an_alarm_that_goes_on_from_the_eve_of_the_change_notices_nothing() -> None:
     assert not detect(on(8, 9, 10, 11, 12), {}, change_day=10, last_day=20).detected
 
