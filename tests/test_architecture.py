@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (
-    "feeds", "training", "evaluation", "explanation", "scoring", "drift", "estimation", "promotion", "retention", "retraining", "governance",
+    "feeds", "training", "evaluation", "explanation", "scoring", "drift", "estimation", "promotion", "retention", "retraining",
+    "governance",
     "simulation", "alerts", "rollout",
     "contracts", "policies",
 )  # fmt: skip
