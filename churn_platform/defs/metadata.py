@@ -282,7 +282,12 @@ def comparison_metadata(compared: comparison.Compared) -> Metadata:
                 for name, pair in pairs.items()
             ]
         )
-        shown |= {"score": found.score.value, "rows": found.rows, "churners": found.churners, "delong_p": found.delong_p}
+        shown |= {
+            "score": found.score.value,
+            "rows": found.rows,
+            "churners": found.churners,
+            "delong_p": found.delong_p,
+        }
     if compared.report is not None:
         shown["report"] = dg.MetadataValue.url(compared.report.as_uri())
     return shown

@@ -52,7 +52,9 @@ def fold(layout: Layout, features: int) -> tuple[Layout, Folded]:
     for feature, found in enumerate(steps):
         if len(found):
             made[: len(found) + 1, feature] = np.concatenate([[_below(single, feature, found[0])], found])
-    given = np.zeros((len(made), features + 1))[:, :-1]  # laid out as contributions are: one compiled kernel serves both
+    given = np.zeros((len(made), features + 1))[
+        :, :-1
+    ]  # laid out as contributions are: one compiled kernel serves both
     made.flags.writeable = False
     explain_rows(made, given, 0, len(made), single, unfolded(features))
     amounts = [np.append(given[: len(found) + 1, feature], given[-1, feature]) for feature, found in enumerate(steps)]

@@ -117,7 +117,7 @@ def test_a_changed_copy_is_held_to_the_same_rules() -> None:
 
 def test_a_training_window_within_which_no_outcome_matures_is_refused() -> None:
     text = quantity("training.recency.short_window").value.replaced("29")
-    wide = "window: {value: 365, unit: days, reason: \"Rolling twelve months"
+    wide = 'window: {value: 365, unit: days, reason: "Rolling twelve months'
     assert text.count(wide) == 1
     problem = only_problem_of(text.replace(wide, wide.replace("365", "30")))
     assert problem.path == "training.window"
