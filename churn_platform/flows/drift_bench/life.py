@@ -37,6 +37,22 @@ WATCHED_RANGE = 21
 PATIENCE = 10
 #: a gate that measures seconds may refuse the first champion on a busy machine; the same model is then tried again
 TRAININGS = 3
+#: what the scoreboard is about: data, feeds and the model. Signals about the platform's own running (costs, freshness, cadence, error
+#: budget, blocked releases) are left out: days are run in ranges here, and nothing is retrained
+SCORED = frozenset(
+    {
+        "data_drift",
+        "feature_drift",
+        "prediction_drift",
+        "label_drift",
+        "concept_drift",
+        "schema_drift",
+        "feed_late",
+        "estimated_decay",
+        "performance_decay",
+        "fairness_drift",
+    }
+)
 #: on how many days with an alarm the causes are asked for: ranking reads half a year of raw tables
 DAYS_ASKED = 8
 
@@ -187,14 +203,15 @@ def recorded_findings(platform: Platform) -> dict[int, list[Finding]]:
 
 
 def alarms_of(findings: Mapping[int, Iterable[Finding]]) -> AlarmsByDay:
-    """What would open or keep open a ticket: findings that act, by day, as `signal:subject`."""
+    """What would open or keep open a ticket: findings that act on live days, as `signal:subject`, of the signals in `SCORED`."""
     acting = {
         day: frozenset(
             Alarm(f"{finding.signal}:{finding.subject}", cast("Level", finding.severity))
             for finding in there
-            if finding.acts
+            if finding.acts and finding.signal in SCORED
         )
         for day, there in findings.items()
+        if day >= 0
     }
     return {day: alarms for day, alarms in acting.items() if alarms}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -71,12 +72,18 @@ def test_a_life_ends_where_enough_has_been_seen() -> None:
     assert [(span[0], span[-1]) for span in runner.lived] == [(0, 20), (21, 41)]
 
 
-def test_only_findings_that_act_are_alarms() -> None:
+def test_only_findings_about_data_and_model_that_act_on_live_days_are_alarms() -> None:
     def finding(severity: Severity, acts: bool) -> Finding:
         day = LIVE_FROM + timedelta(1)
         return Finding(
             "data_drift", "contract", severity, "psi", 0.3, 0.2, Window(day, day, 300), "moved", "look", acts
         )
 
-    found = {1: [finding("warning", False)], 2: [finding("critical", True)], 3: [finding("ok", False)]}
+    found = {
+        -1: [finding("critical", True)],
+        1: [finding("warning", False)],
+        2: [finding("critical", True)],
+        3: [finding("ok", False)],
+    }
+    found[4] = [replace(finding("critical", True), signal="retraining_cadence")]
     assert alarms_of(found) == {2: frozenset({Alarm("data_drift:contract", "critical")})}
