@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster._core.events import (
@@ -48,8 +49,11 @@ class RangeEventLogStorage(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> RangeEventLogStorage:
-        """Made from `dagster.yaml`."""
-        return cls(inst_data=inst_data, **config_value)
+        """Made from `dagster.yaml`: a base_dir that is the instance's own home means the place below it that Dagster would take."""
+        base = Path(config_value["base_dir"])
+        if (base / "dagster.yaml").is_file():
+            base = base / "history" / "runs"
+        return cls(base_dir=str(base), inst_data=inst_data)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Any]:

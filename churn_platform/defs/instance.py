@@ -6,8 +6,8 @@ slot of a killed run, no telemetry, no first-visit dialog.
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -33,17 +33,20 @@ event_log_storage:
   module: churn_platform.defs.event_log
   class: RangeEventLogStorage
   config:
-    base_dir: {history}
+    base_dir: {env: DAGSTER_HOME} # so that the home can be moved or copied
 """
+WITH_ITS_PLACE = re.compile(r'base_dir: "[^"\n]*"')
+"""How an earlier version wrote it: a copied home would go on writing into the one that it was copied from."""
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Write `dagster.yaml` where there is none, and answer the first-visit dialog; returns the folder."""
     home = settings.dagster_home
-    if not (home / "dagster.yaml").is_file():
-        write_atomically(
-            home / "dagster.yaml", DAGSTER_YAML.format(history=json.dumps(str(home / "history" / "runs"))).encode()
-        )
+    written = home / "dagster.yaml"
+    if not written.is_file():
+        write_atomically(written, DAGSTER_YAML.encode())
+    elif WITH_ITS_PLACE.search(text := written.read_text()):
+        write_atomically(written, WITH_ITS_PLACE.sub("base_dir: {env: DAGSTER_HOME}", text).encode())
     if not (home / ".nux" / "nux.yaml").is_file():
         write_atomically(home / ".nux" / "nux.yaml", b"seen: 1\n")
     return home

@@ -102,6 +102,7 @@ class Launcher:
 
         Raises:
             RunFailedError: a step or a blocking check failed. HomeError: the home holds another telco.
+            KeyboardInterrupt: Ctrl-C, or SIGTERM.
         """
         _ = self.platform.home  # claim the home, or refuse, before anything runs
         tags = {"churn/pid": str(os.getpid()), "churn/launched_by": "churn"}
@@ -130,6 +131,10 @@ class Launcher:
         )
         seconds = time.perf_counter() - began
         if not result.success:
+            if _interrupted(
+                result
+            ):  # which Dagster tells as a failed run: whoever called must hear that a person said stop
+                raise KeyboardInterrupt
             raise _failure(job, result, run_id)
         done = JobRun(run_id, seconds, _step_seconds(result), _failed_checks(result), _skipped(result))
         self.runs.append((job, done))
@@ -172,6 +177,12 @@ def _failed_checks(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
         for check in evaluations
         if not check.passed
     )
+
+
+def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    sources = (event.event_specific_data.error_source for event in _events(result, "STEP_FAILURE"))
+    stopped = any(source is not None and source.name == "INTERRUPT" for source in sources)
+    return stopped or any("interrupted" in str(event.message) for event in _events(result, "PIPELINE_FAILURE"))
 
 
 def _skipped(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
