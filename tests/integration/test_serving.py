@@ -229,7 +229,7 @@ def test_a_changed_package_is_not_loaded_and_nobody_is_answered_from_it(
     digest = publish_routing(platform).champion.digest  # type: ignore[union-attr]
     booster = copy_of_ibm_home / "packages" / digest / "booster.json"
     booster.chmod(0o644)
-    booster.write_bytes(booster.read_bytes().replace(b"0.0", b"0.1", 1))
+    booster.write_bytes(booster.read_bytes().replace(b"E", b"e", 1))
     with TestClient(scoring_app(scoring_service(platform, Tokens(())))) as client:
         assert client.get("/ready").status_code == 503
         refused = client.post(PREDICT, json={"customer_id": scores["customer_id"].iloc[0]})
