@@ -74,16 +74,20 @@ def test_the_daemon_answers_a_finding_and_carries_out_a_decision_to_its_release(
                 daemon.wait(10)
     assert finished in ("release", "keep", "archive")
     with opened(home) as store:
-        no, yes = store.decisions(kind="retraining")
-        assert no.outcome == "skip"
-        assert "less than 24 hours ago" in "; ".join(no.reasons)
+        decisions = store.decisions(kind="retraining")
+        # the main job's own days were reported on too, and each report is answered
+        (yes,) = [decision for decision in decisions if decision.outcome != "skip"]
+        noes = ["; ".join(decision.reasons) for decision in decisions if decision.outcome == "skip"]
+        assert any("less than 24 hours ago" in reason for reason in noes), noes
         assert (yes.outcome, yes.evidence["trigger"]) == ("retrain", "business_event")
         assert len(store.decisions(kind="retraining_done")) == 1
         compared = store.decisions(kind="comparison")[-1]
         assert compared.outcome in ("wins", "tie", "loses")
         assert compared.evidence["champion"] == "churn-1"
-        assert [ticket.state for ticket in store.tickets()] == ["open"]
+        tickets = [ticket for ticket in store.tickets() if "monthly_charges" in str(ticket)]
+        assert [ticket.state for ticket in tickets] == ["open"], store.tickets()
         assert store.verify_ledger().verdict == "pass"
+    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
         runs = instance.get_runs(filters=dg.RunsFilter(tags={"churn/retraining": str(yes.ledger_sequence)}))
         assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS]
