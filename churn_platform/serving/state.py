@@ -110,6 +110,7 @@ class Follower:
             routing = Routing.from_dict(json.loads(self.routing_file.read_bytes()))
         except (OSError, ValueError) as error:
             self._problem(f"the routing {self.routing_file} cannot be read: {error}")
+            self._seen = None  # the same file put back is followed again, and the problem is over
             return
         if routing.kill is not None and routing.kill != self.state.routing.kill:
             # at once, before anything is loaded

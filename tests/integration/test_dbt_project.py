@@ -306,8 +306,7 @@ def test_the_unit_tests_see_a_leak_of_one_day(tmp_path: Path, built: Warehouse, 
 
 
 def test_the_real_extract_comes_through_unchanged_and_says_what_it_does_not_know(warehouse: Warehouse) -> None:
-    if not REAL_DATA.exists():
-        pytest.skip(f"the real extract is not beside the checkout ({REAL_DATA.name})")
+    assert REAL_DATA.exists(), f"the real extract must lie beside the checkout: {REAL_DATA}"
     extract = pd.read_csv(REAL_DATA, dtype=str, keep_default_na=False).sort_values("customerID", ignore_index=True)
     calendar = [DAY + timedelta(days=i % 195) for i in range(len(extract))]
     snake = {"customerID": "customer_id", "SeniorCitizen": "senior_citizen", "tenure": "tenure_months"}
