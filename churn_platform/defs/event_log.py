@@ -9,9 +9,12 @@ event, reflected tables and a commit for each planned check took a third of a wa
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,12 +81,50 @@ class RangeEventLogStorage(SqliteEventLogStorage):
         )
         sa.event.listen(engine, "connect", _forget_no_process)
         if shard not in self._initialized_dbs:
-            self._initdb(engine)
+            self._begin(shard)
+            self._initdb(engine)  # finds a copied database as it should be, and makes one that is not there
             self._initialized_dbs.add(shard)
         self._engines[shard] = engine
         while len(self._engines) > OPEN_DATABASES:
             self._engines.popitem(last=False)[1].dispose()
         return engine
+
+    def _begin(self, shard: str) -> None:
+        """Begin a run's database as a copy of an empty one.
+
+        Making its tables and indexes anew took 0.03 s a run (measured). Whoever is first names the file; the copy is whole when it
+        gets its name.
+        """
+        path = Path(self.path_for_shard(shard))
+        if path.exists():
+            return
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as copy:
+            copy.write(self._empty_database)
+        try:
+            os.link(copy.name, path)
+        except FileExistsError:  # another process was first: its database is as good
+            pass
+        finally:
+            os.unlink(copy.name)
+
+    @cached_property
+    def _empty_database(self) -> bytes:
+        """The bytes of a run's database with its tables and without a row."""
+        import sqlalchemy as sa
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "empty.db"
+            engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.NullPool)
+            self._initdb(engine)
+            with engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            engine.dispose()
+            return path.read_bytes()
+
+    @cached_property
+    def supports_asset_checks(self) -> bool:
+        """Whether the index knows asset checks; asked for each check, and a table that is there stays."""
+        return bool(super().supports_asset_checks)
 
     def dispose(self) -> None:
         """Close what is open."""

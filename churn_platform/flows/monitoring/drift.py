@@ -60,8 +60,9 @@ def report_drift(platform: Platform, days: Sequence[date]) -> DriftReport:
         return _not_judged(platform, wanted, passed_over, str(error))
     if not wanted:
         return DriftReport(champion.version, {}, {}, passed_over)
-    judged = judge_days(platform, champion, wanted[0], wanted[-1])
-    found = {day: explained(platform, day, judged.findings[day]) for day in wanted}
+    with platform.warehouse.reading():
+        judged = judge_days(platform, champion, wanted[0], wanted[-1])
+        found = {day: explained(platform, day, judged.findings[day]) for day in wanted}
     _record(platform, champion.version, found)
     return DriftReport(champion.version, found, _write_pages(platform, champion, judged, wanted), passed_over)
 

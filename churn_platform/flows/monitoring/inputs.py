@@ -121,15 +121,10 @@ def watched_columns(platform: Platform, first: date, last: date) -> dict[str, Wa
 def published_scores(platform: Platform, first: date, last: date, digest: str) -> pd.DataFrame:
     """The scores that the champion published for [first, last]: customer_id, observation_date, probability, band. Scores of another
     model are left out: they are not comparable with this one's reference."""
-    from churn_platform.adapters.snapshots import partitions, read_snapshot
+    from churn_platform.flows.monitoring.scored import published_day, published_days
 
-    names = [
-        day
-        for day in partitions(platform.settings.published, "daily_scores")
-        if first.isoformat() <= day <= last.isoformat()
-    ]
-    columns = ["customer_id", "observation_date", "probability", "band", "model_digest"]
-    frames = [read_snapshot(platform.settings.published, "daily_scores", name)[0][columns] for name in names]
+    root = platform.settings.published
+    frames = [published_day(root, name)[0] for name in published_days(root, first, last)]
     if not frames:
         return pd.DataFrame(
             {"customer_id": pd.Series(dtype="str"), "observation_date": pd.Series(dtype="datetime64[s]"),

@@ -75,8 +75,9 @@ def report_objectives(platform: Platform, days: Sequence[date]) -> ObjectivesRep
     version = champion.version if champion else None
     if not wanted:
         return ObjectivesReport(version, {}, {}, passed_over)
-    seen = _gather(platform, version, wanted[0], wanted[-1])
-    found = {day: _explained(platform, day, _judge(platform, seen, day)) for day in wanted}
+    with platform.warehouse.reading():
+        seen = _gather(platform, version, wanted[0], wanted[-1])
+        found = {day: _explained(platform, day, _judge(platform, seen, day)) for day in wanted}
     for day, findings in found.items():
         platform.ops.record_findings(day, REPORT, version, findings, actor=ACTOR, at=platform.now())
     record_state(platform, wanted)

@@ -57,15 +57,16 @@ def report_performance(platform: Platform, days: Sequence[date]) -> PerformanceR
     from churn_platform.flows.monitoring import series
     from churn_platform.flows.monitoring.performance_page import write_pages
 
-    judge = judge_of(platform, min(days), max(days))
     live_from = platform.calendar.live_from
     passed_over = {
         day.isoformat(): f"history: the champion was trained on it; live days begin on {live_from}"
         for day in days
         if day < live_from
     }
-    judged = {day: judge.day(day) for day in sorted(days) if day >= live_from}
-    judged = {day: _explained(platform, one) for day, one in judged.items()}
+    with platform.warehouse.reading():
+        judge = judge_of(platform, min(days), max(days))
+        judged = {day: judge.day(day) for day in sorted(days) if day >= live_from}
+        judged = {day: _explained(platform, one) for day, one in judged.items()}
     for day, one in judged.items():
         platform.ops.record_findings(day, REPORT, judge.champion.version, one.findings, actor=ACTOR, at=platform.now())
     if not judged:

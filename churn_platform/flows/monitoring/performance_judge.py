@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,7 @@ from churn_platform.flows.monitoring.performance_champion import Champion
 from churn_platform.flows.monitoring.scored import ScoredHistory, ScoredWindow
 
 if TYPE_CHECKING:
+    from churn_platform.estimation.doubt import CalibrationDoubt
     from churn_platform.policies import Policies
 
 MATURE_ENOUGH = 0.9
@@ -155,17 +156,15 @@ class Judge:
         if window.rows < least:
             return f"{window.rows} scores of {self.champion.version} up to {window.last}, {least} are needed"
         seed = int(self.champion.digest[:12], 16) + window.last.toordinal()
-        try:
-            return estimate_performance(
-                window.probability,
-                threshold=self.champion.threshold,
-                doubt=self.champion.doubt,
-                confidence=self.policies.evaluation.confidence,
-                ece_bins=self.policies.evaluation.ece_bins,
-                rng=np.random.default_rng(seed),
-            )
-        except EstimationError as error:
-            return str(error)
+        policy = self.policies.evaluation
+        return _estimated(
+            window.probability.tobytes(),
+            self.champion.threshold,
+            self.champion.doubt,
+            policy.confidence,
+            policy.ece_bins,
+            seed,
+        )
 
     def _realise(self, window: ScoredWindow) -> dict[str, Estimate] | str:
         """Performance on matured outcomes, or why it cannot be measured."""
@@ -287,6 +286,24 @@ class Judge:
             ),
             window,
         )
+
+
+@lru_cache(maxsize=256)
+def _estimated(
+    scores: bytes, threshold: float, doubt: CalibrationDoubt, confidence: float, ece_bins: int, seed: int
+) -> EstimatedPerformance | str:
+    """The estimate of a window, named by all that it depends on: tomorrow asks for today's again, to see what persists."""
+    try:
+        return estimate_performance(
+            np.frombuffer(scores, dtype=np.float64),
+            threshold=threshold,
+            doubt=doubt,
+            confidence=confidence,
+            ece_bins=ece_bins,
+            rng=np.random.default_rng(seed),
+        )
+    except EstimationError as error:
+        return str(error)
 
 
 def _value(window: ScoredWindow) -> Window:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from churn_platform.adapters.atomic_files import write_atomically
@@ -55,7 +56,7 @@ def judge_files(platform: Platform, days: Sequence[date]) -> dict[date, tuple[Fi
         days[0] + timedelta(n) for n in range((days[-1] - days[0]).days + 1)
     ]
     facts = facts_of(platform, {*reference, *axis})
-    customers = {day: file.rows for (table, day), file in facts.items() if table == "customers"}
+    customers = CustomersADay({day: file.rows for (table, day), file in facts.items() if table == "customers"})
     usual = {name: one for name in RAW_TABLES if (one := _usual(name, facts, customers, reference)) is not None}
     policy = platform.policies.drift.schema_contract
     return {
@@ -85,36 +86,56 @@ def late_days(platform: Platform, first: date, last: date) -> dict[str, frozense
     return {table: frozenset(when) for table, when in late.items()}
 
 
+class CustomersADay:
+    """Customers that landed on each day, as running sums: every table's volume of every judged day asks for the month before it.
+
+    >>> CustomersADay({date(2026, 1, 1): 300, date(2026, 1, 3): 600}).over_the_month_before(date(2026, 1, 3))
+    10.0
+    """
+
+    def __init__(self, rows: Mapping[date, int]) -> None:
+        self._first = min(rows, default=date.min)
+        length = (max(rows) - self._first).days + 1 if rows else 0
+        self._sums = [0]
+        for n in range(length):
+            self._sums.append(self._sums[-1] + rows.get(self._first + timedelta(n), 0))
+
+    def between(self, first: date, last: date) -> int:
+        """Customers of first..last."""
+        places = ((first - self._first).days, (last - self._first).days + 1)
+        start, stop = (min(max(place, 0), len(self._sums) - 1) for place in places)
+        return self._sums[stop] - self._sums[start]
+
+    def over_the_month_before(self, day: date) -> float:
+        """Customers a day over the month before `day`."""
+        return self.between(day - timedelta(MONTH), day - timedelta(1)) / MONTH
+
+
 def _usual(
-    table: str, facts: Mapping[tuple[str, date], FileFacts], customers: Mapping[date, int], reference: Sequence[date]
+    table: str, facts: Mapping[tuple[str, date], FileFacts], customers: CustomersADay, reference: Sequence[date]
 ) -> UsualTable | None:
     files = [facts[table, day] for day in reference if (table, day) in facts]
-    total = sum(customers.get(day, 0) for day in reference)
+    total = sum(customers.between(day, day) for day in reference)
     rows = sum(file.rows for file in files)
     ratio = rows / total if total else 0.0
     settled = reference[MONTH:]
     expected = [
         (facts[table, day].rows if (table, day) in facts else 0) / (ratio * recent)
         for day in settled
-        if ratio and (recent := _recent(customers, day))
+        if ratio and (recent := customers.over_the_month_before(day))
     ]
     return usual_table(table, files, total, expected)
 
 
 def _volumes(
-    table: str, usual: UsualTable, facts: Mapping[tuple[str, date], FileFacts], customers: Mapping[date, int], day: date
+    table: str, usual: UsualTable, facts: Mapping[tuple[str, date], FileFacts], customers: CustomersADay, day: date
 ) -> list[tuple[int, float]]:
     """(rows landed, rows to be expected) of the last days, the newest last."""
     days = [day - timedelta(n) for n in range(RUN - 1, -1, -1)]
     return [
-        (facts[table, one].rows if (table, one) in facts else 0, usual.per_customer * _recent(customers, one))
+        (facts[table, one].rows if (table, one) in facts else 0, usual.per_customer * customers.over_the_month_before(one))
         for one in days
     ]
-
-
-def _recent(customers: Mapping[date, int], day: date) -> float:
-    """Customers a day over the month before."""
-    return sum(customers.get(day - timedelta(n), 0) for n in range(1, MONTH + 1)) / MONTH
 
 
 def facts_of(platform: Platform, days: Iterable[date]) -> dict[tuple[str, date], FileFacts]:
@@ -127,7 +148,13 @@ def facts_of(platform: Platform, days: Iterable[date]) -> dict[tuple[str, date],
 
 def _facts(root: Path, landed: LandedFile) -> FileFacts:
     stat = landed.path.stat()
-    identity = [landed.path.name, stat.st_size, stat.st_mtime_ns]
+    return _facts_of_version(root, landed, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=16_384)
+def _facts_of_version(root: Path, landed: LandedFile, size: int, written: int) -> FileFacts:
+    """The facts of a file as it was written then: each day looks at the files of half a year again."""
+    identity = [landed.path.name, size, written]
     kept = root / landed.table / f"{landed.day}.json"
     try:
         content = json.loads(kept.read_bytes())

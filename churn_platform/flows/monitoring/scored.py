@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from churn_platform.adapters.platform import Platform
 
 DATASET = "daily_scores"
-READ = ("customer_id", "observation_date", "probability", "model_digest")
+READ = ("customer_id", "observation_date", "probability", "band", "model_digest")
 TOLERANCE = timedelta(1)
 """Departures land with the day's file: knowing them up to yesterday is knowing them."""
 
@@ -118,8 +118,8 @@ def scored_history(
 
     root = platform.settings.published
     frames, digests = [], {}
-    for day in _published_days(root, first, last):
-        frame, digest = _scores(root, day)
+    for day in published_days(root, first, last):
+        frame, digest = published_day(root, day)
         frame = frame[frame["model_digest"] == model_digest]
         if len(frame):
             frames.append(frame)
@@ -165,14 +165,19 @@ def _with_attributes(
     return out
 
 
-def _published_days(root: Path, first: date, last: date) -> list[str]:
+def published_days(root: Path, first: date, last: date) -> list[str]:
+    """The days of first..last that have published scores, in order."""
     from churn_platform.adapters.snapshots import partitions
 
     return [day for day in partitions(root, DATASET) if first.isoformat() <= day <= last.isoformat()]
 
 
-def _scores(root: Path, day: str) -> tuple[pd.DataFrame, str]:
-    """The columns that performance needs of a published day, and the digest of the whole."""
+def published_day(root: Path, day: str) -> tuple[pd.DataFrame, str]:
+    """The columns `READ` of a published day, and the digest of the whole.
+
+    Raises:
+        SnapshotError: it is damaged.
+    """
     from churn_platform.adapters.snapshots import pointer_of
 
     digest = pointer_of(root, DATASET, day).digest
