@@ -86,6 +86,11 @@ class PredictionLog:
         """Records handed over and not yet on disk."""
         return len(self._waiting)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so many records wait that the less important ones should be left out."""
+        return len(self._waiting) * 2 >= self._most_waiting
+
     def append(self, record: bytes) -> None:
         """Hand over one record (a JSON object without a newline); returns at once.
 

@@ -5,9 +5,10 @@ What belongs here: one answer after the other, from one `State`. What does not: 
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,27 @@ from churn_platform.retention.fallback import fallback_band
 from churn_platform.rollout.assignment import variant
 
 if TYPE_CHECKING:
+    from churn_platform.contracts.routing import Routing
     from churn_platform.serving.features import CustomerRow
     from churn_platform.serving.model import OnlineModel, Prediction
     from churn_platform.serving.state import State
 
 Document = dict[str, Any]
+LOGGED = (
+    "prediction_id",
+    "customer_id",
+    "probability",
+    "margin",
+    "band",
+    "decision",
+    "model_version",
+    "model_digest",
+    "variant",
+    "feature_set",
+    "feature_date",
+    "degraded",
+)
+_ids = random.Random(os.urandom(32))  # noqa: S311 (a name, not a secret; asking the system for each one takes as long as the score)
 
 
 class Unanswerable(Exception):  # noqa: N818 (an outcome, not a fault)
@@ -29,6 +46,22 @@ class Unanswerable(Exception):  # noqa: N818 (an outcome, not a fault)
     def __init__(self, status: int, reason: str, field: str | None = None) -> None:
         super().__init__(reason)
         self.status, self.reason, self.field = status, reason, field
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A model that was asked and could not answer: an error of its variant."""
+
+    customer_id: str | None
+    model_version: str
+    model_digest: str
+    variant: str
+    reason: str
+
+
+def new_id() -> str:
+    """A prediction id: 128 random bits in hex."""
+    return f"{_ids.getrandbits(128):032x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +99,16 @@ def route(state: State, customer_id: str, colour: str | None = None) -> Route:
     return Route(champion, "champion")
 
 
-def by_customer(state: State, customer_id: str, today: date, colour: str | None = None) -> Document:
+def by_customer(
+    state: State,
+    customer_id: str,
+    today: date,
+    colour: str | None = None,
+    failed: Callable[[Failure], None] = lambda _: None,
+) -> Document:
     """The answer for one known customer, from their newest published features.
+
+    A challenger that fails is told to `failed`, and the champion answers in its place, degraded.
 
     Raises:
         Unanswerable: nothing recent is published of that customer, or nobody can answer.
@@ -75,6 +116,25 @@ def by_customer(state: State, customer_id: str, today: date, colour: str | None 
     if state.routing.kill is not None and state.routing.kill.mode == "fallback":
         return by_rule(state, customer_id, today)
     chosen = route(state, customer_id, colour)
+    try:
+        return by_model(state, chosen, customer_id, today)
+    except ValueError as error:
+        model = chosen.model
+        failed(Failure(customer_id, model.version, model.digest, chosen.variant, str(error)))
+        champion = state.model(state.routing.champion)
+        if chosen.variant != "challenger" or champion is None:
+            raise Unanswerable(503, str(error)) from error
+    stand_in = by_customer(_without_challenger(state), customer_id, today, None, failed)
+    return {**stand_in, "degraded": True}
+
+
+def by_model(state: State, chosen: Route, customer_id: str, today: date) -> Document:
+    """The answer that this model gives.
+
+    Raises:
+        Unanswerable: nothing recent is published of that customer.
+        ValueError: the model cannot read the row, or has no probability for it.
+    """
     model = chosen.model
     row: CustomerRow | None = state.features[model.feature_set.name].find(customer_id)
     if row is None:
@@ -84,41 +144,57 @@ def by_customer(state: State, customer_id: str, today: date, colour: str | None 
     return document(predicted, customer_id, chosen, row.day, today, bool(state.problems))
 
 
+def _without_challenger(state: State) -> State:
+    routing: Routing = replace(state.routing, challenger=None, split=None)
+    return replace(state, routing=routing)
+
+
 def by_rule(state: State, customer_id: str, today: date) -> Document:
-    """The answer of the documented rule, while the kill switch says that no model may answer: a band and a decision, no probability.
+    """The answer of the documented rule for a known customer, while the kill switch says that no model may answer.
 
     Raises:
         Unanswerable: nothing recent is published of that customer, or no features are loaded at all.
     """
     for name, features in state.features.items():
         row = features.find(customer_id)
-        if row is None:
-            continue
-        block, place = row.block, row.row
-        band = fallback_band(block.value("contract", place), block.value("tenure_months", place))
-        champion = state.model(state.routing.champion)
-        decision = (
-            champion.decisions[band]
-            if champion is not None
-            else {"high": "contact", "medium": "watch"}.get(band, "none")
-        )
-        return {
-            "prediction_id": uuid.uuid4().hex,
-            "customer_id": customer_id,
-            **dict.fromkeys(("probability", "decile", "margin", "base_margin", "other_contributions", "model_digest")),
-            "band": band,
-            "decision": decision,
-            "reasons": (),
-            "model_version": "rule",
-            "variant": "fallback",
-            "feature_set": name,
-            "feature_date": row.day.isoformat(),
-            "feature_age_days": max(0, (today - row.day).days),
-            "degraded": True,
-        }
+        if row is not None:
+            block, place = row.block, row.row
+            contract, tenure = block.value("contract", place), block.value("tenure_months", place)
+            return rule_document(state, customer_id, contract, tenure, name, row.day, today)
     if not state.features:
         raise Unanswerable(503, "no features are loaded: the rule knows nobody")
     raise Unanswerable(404, "nothing recent is published of this customer", "customer_id")
+
+
+def rule_document(
+    state: State,
+    customer_id: str | None,
+    contract: str | None,
+    tenure_months: float | None,
+    feature_set: str,
+    day: date,
+    today: date,
+) -> Document:
+    """The documented rule's answer: a band and a decision, no probability and no reasons."""
+    band = fallback_band(contract, tenure_months)
+    champion = state.model(state.routing.champion)
+    decision = (
+        champion.decisions[band] if champion is not None else {"high": "contact", "medium": "watch"}.get(band, "none")
+    )
+    return {
+        "prediction_id": new_id(),
+        "customer_id": customer_id,
+        **dict.fromkeys(("probability", "decile", "margin", "base_margin", "other_contributions", "model_digest")),
+        "band": band,
+        "decision": decision,
+        "reasons": (),
+        "model_version": "rule",
+        "variant": "fallback",
+        "feature_set": feature_set,
+        "feature_date": day.isoformat(),
+        "feature_age_days": max(0, (today - day).days),
+        "degraded": True,
+    }
 
 
 def document(
@@ -127,7 +203,7 @@ def document(
     """The answer as the API gives it: the prediction, who made it, from features of which day."""
     model = chosen.model
     return {
-        "prediction_id": uuid.uuid4().hex,
+        "prediction_id": new_id(),
         "customer_id": customer_id,
         "probability": predicted.probability,
         "band": predicted.band,
@@ -147,23 +223,35 @@ def document(
     }
 
 
-def log_record(answer: Mapping[str, Any], request_digest: str, received: float, seconds: float) -> Document:
+def log_record(
+    answer: Mapping[str, Any], request_digest: str, received: float, seconds: float, shadow_of: str | None = None
+) -> Document:
     """What the prediction log keeps of an answer: no attribute of the customer beyond the id, and not the reasons' words."""
-    kept = (
-        "prediction_id",
-        "customer_id",
-        "probability",
-        "margin",
-        "band",
-        "decision",
-        "model_version",
-        "model_digest",
-    )
-    about = ("variant", "feature_set", "feature_date", "degraded")
     return {
-        **{name: answer[name] for name in (*kept, *about)},
+        **{name: answer[name] for name in LOGGED},
         "features": [[reason["feature"], reason["contribution"]] for reason in answer["reasons"]],
         "request_digest": request_digest,
         "received_at": received,
         "seconds": seconds,
+        "shadow_of": shadow_of,
+        "error": None,
+    }
+
+
+def failure_record(failure: Failure, received: float, shadow_of: str | None = None) -> Document:
+    """What the prediction log keeps of a model that could not answer."""
+    return {
+        **dict.fromkeys(LOGGED),
+        "prediction_id": new_id(),
+        "customer_id": failure.customer_id,
+        "model_version": failure.model_version,
+        "model_digest": failure.model_digest,
+        "variant": failure.variant,
+        "degraded": True,
+        "features": [],
+        "request_digest": None,
+        "received_at": received,
+        "seconds": None,
+        "shadow_of": shadow_of,
+        "error": failure.reason,
     }

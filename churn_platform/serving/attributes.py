@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from churn_platform.contracts.tables import RAW_TABLES
-from churn_platform.serving.answers import Document, Route, Unanswerable, document, route
+from churn_platform.serving.answers import Document, Route, Unanswerable, document, route, rule_document
 
 if TYPE_CHECKING:
     from churn_platform.adapters.feature_sql import FeatureSql
@@ -34,25 +34,45 @@ class AttributeFeatures:
         self._lock = threading.Lock()
 
     def answers(
-        self, state: State, described: Sequence[Mapping[str, Any]], today: date
+        self, state: State, described: Sequence[Mapping[str, Any]], today: date, chosen: Route | None = None
     ) -> list[Document | Unanswerable]:
         """An answer, or why there is none, for each description, in order; each is judged by itself.
+
+        `chosen` answers; without it who answers customers without an id, or the documented rule while the kill switch says so.
 
         Raises:
             Unanswerable: nobody can answer at all.
         """
-        chosen = route(state, "")
-        landed = _landed(described, today)
-        accepted, refused = _screened(landed)
+        kill = state.routing.kill
+        by_rule = chosen is None and kill is not None and kill.mode == "fallback"
+        if chosen is None and not by_rule:
+            chosen = route(state, "")
+        landed, refused = _landed(described, today)
+        accepted = landed.iloc[:0]
+        if len(landed):
+            accepted, screened_out = _screened(landed)
+            refused.update(screened_out)
         answers: list[Document | Unanswerable] = [
             refused.get(f"{place}") or Unanswerable(422, "the row was not accepted", "attributes")
             for place in range(len(described))
         ]
         if len(accepted):
-            rows = self._features(chosen.model, accepted)
-            for place, one in self._answered(chosen, rows, today, state):
+            made = (
+                _by_rule(state, accepted, today) if chosen is None else self._by_model(chosen, accepted, today, state)
+            )
+            for place, one in made:
                 answers[place] = one
         return answers
+
+    def _by_model(
+        self, chosen: Route, accepted: pd.DataFrame, today: date, state: State
+    ) -> list[tuple[int, Document | Unanswerable]]:
+        from churn_platform.adapters.feature_sql import FeatureSqlError
+
+        try:
+            return self._answered(chosen, self._features(chosen.model, accepted), today, state)
+        except FeatureSqlError as error:
+            raise Unanswerable(503, str(error)) from error
 
     def _features(self, model: OnlineModel, accepted: pd.DataFrame) -> pd.DataFrame:
         from churn_platform.adapters.feature_sql import FeatureSql
@@ -64,47 +84,61 @@ class AttributeFeatures:
         return views.features({"customers": accepted})
 
     @staticmethod
-    def _answered(chosen: Route, rows: pd.DataFrame, today: date, state: State) -> list[tuple[int, Document]]:
+    def _answered(
+        chosen: Route, rows: pd.DataFrame, today: date, state: State
+    ) -> list[tuple[int, Document | Unanswerable]]:
         values = chosen.model.values(rows)
-        made = []
+        made: list[tuple[int, Document | Unanswerable]] = []
         for place, row in enumerate(rows.to_dict("records")):
-            predicted = chosen.model.predict(values[place : place + 1], row.__getitem__)
-            answer = document(predicted, None, chosen, today, today, bool(state.problems))
-            made.append((int(row["customer_id"]), answer))
+            number = int(row["customer_id"])
+            try:
+                predicted = chosen.model.predict(values[place : place + 1], row.__getitem__)
+                made.append((number, document(predicted, None, chosen, today, today, bool(state.problems))))
+            except ValueError as error:
+                made.append((number, Unanswerable(503, str(error))))
         return made
 
 
-def _landed(described: Sequence[Mapping[str, Any]], today: date) -> pd.DataFrame:
-    """The descriptions as landed rows of `customers`; what is not said is blank, and the contract judges that.
+def _by_rule(state: State, accepted: pd.DataFrame, today: date) -> list[tuple[int, Document | Unanswerable]]:
+    return [
+        (
+            int(row["customer_id"]),
+            rule_document(state, None, row["contract"], row["tenure_months"], "attributes", today, today),
+        )
+        for row in accepted[["customer_id", "contract", "tenure_months"]].to_dict("records")
+    ]
 
-    Raises:
-        Unanswerable: 422 for an attribute that the contract does not know, or that the API fills in itself.
+
+def _landed(described: Sequence[Mapping[str, Any]], today: date) -> tuple[pd.DataFrame, dict[str, Unanswerable]]:
+    """The descriptions as landed rows of `customers`, and the refusal of those that cannot be one, by their place.
+
+    What is not said is blank, and the contract judges that.
     """
     known = [column.name for column in CUSTOMERS.columns if column.name not in GIVEN]
-    for attributes in described:
-        for name in attributes:
-            if name not in known:
-                told = (
-                    "is filled in by the API" if name in GIVEN else f"is not an attribute: there are {', '.join(known)}"
-                )
-                raise Unanswerable(422, f"{name} {told}", f"attributes.{name}")
-    rows = [
-        {
-            **{name: attributes.get(name) for name in known},
-            "customer_id": str(place),
-            "observation_date": today.isoformat(),
-            "next_observation_date": None,
-            "known_at": today.isoformat(),
-        }
-        for place, attributes in enumerate(described)
-    ]
+    rows, refused = [], {}
+    for place, attributes in enumerate(described):
+        strange = next((name for name in attributes if name not in known), None)
+        if strange is not None:
+            told = "is filled in by the API" if strange in GIVEN else f"is no attribute: there are {', '.join(known)}"
+            refused[str(place)] = Unanswerable(422, f"{strange} {told}", f"attributes.{strange}")
+            continue
+        rows.append(
+            {
+                **{name: attributes.get(name) for name in known},
+                "customer_id": str(place),
+                "observation_date": today.isoformat(),
+                "next_observation_date": None,
+                "known_at": today.isoformat(),
+            }
+        )
     landed = pd.DataFrame(rows, columns=list(CUSTOMERS.column_names), dtype="object")
-    return landed.assign(
+    named = landed.assign(
         landed_on=pd.Timestamp(today).as_unit("s"),
         source_file="request",
         source_digest="request",
         source_columns=json.dumps(list(CUSTOMERS.column_names)),
     )
+    return named, refused
 
 
 def _screened(landed: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Unanswerable]]:

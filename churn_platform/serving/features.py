@@ -6,7 +6,7 @@ publishing (`flows/served_features.py`), and features that arrive with a request
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -47,6 +47,15 @@ class FeatureBlock:
             column = self.columns.setdefault(name, self.frame[name].astype("object").to_numpy())
         return column[row]
 
+    def ready_for(self, models: Sequence[OnlineModel]) -> None:
+        """Compute for these models what their answers would compute, and forget what was computed for others."""
+        for model in models:
+            self.values(model)
+            for name in model.feature_set.names:
+                self.value(name, 0)
+        for digest in self._values.keys() - {model.digest for model in models}:
+            del self._values[digest]
+
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
@@ -62,7 +71,7 @@ class CustomerRow:
 
 
 class ServedFeatures:
-    """The newest row of each customer of one feature set; grows by whole published days, and is only ever added to.
+    """The newest row of each customer of one feature set; grows by whole published days, and loses those that are too old.
 
     Args:
         root: the folder of published snapshots.
@@ -86,36 +95,54 @@ class ServedFeatures:
             return None
         return found
 
-    def refresh(self) -> list[date]:
-        """Read the days that were published, or published anew, since the last call, oldest first; returns them.
+    def refresh(self) -> list[str]:
+        """Read the days that were published, or published anew, since the last call, and drop those older than `keep`.
 
-        Raises:
-            SnapshotError: a published day is damaged. What was read before stays, and is answered from.
+        Returns:
+            what could not be read: a damaged day leaves what was read of it before, and the other days are read all the same.
         """
-        from churn_platform.adapters.snapshots import read_contents
+        from churn_platform.adapters.snapshots import SnapshotError, partitions, pointer_of, read_contents
 
-        read = []
-        for snapshot in self._changed():
-            frame = read_contents(self.root, snapshot)
-            self._take(FeatureBlock(date.fromisoformat(snapshot.partition), snapshot.digest, frame))
-            read.append(date.fromisoformat(snapshot.partition))
-        return read
-
-    def _changed(self) -> Iterable[Any]:
-        from churn_platform.adapters.snapshots import partitions, pointer_of
-
-        dataset = dataset_of(self.feature_set)
-        names = partitions(self.root, dataset)
+        dataset, problems = dataset_of(self.feature_set), []
+        try:
+            names = partitions(self.root, dataset)
+        except (SnapshotError, OSError) as error:
+            return [f"features: {error}"]
         if not names:
-            return
-        oldest = date.fromisoformat(names[-1]) - self.keep
+            return []
+        oldest = (date.fromisoformat(names[-1]) - self.keep).isoformat()
         for name in names:
-            if date.fromisoformat(name) < oldest:
+            if name < oldest:
                 continue
-            snapshot = pointer_of(self.root, dataset, name)
-            known = self._blocks.get(name)
-            if known is None or known.digest != snapshot.digest:
-                yield snapshot
+            try:
+                snapshot = pointer_of(self.root, dataset, name)
+                known = self._blocks.get(name)
+                if known is None or known.digest != snapshot.digest:
+                    frame = read_contents(self.root, snapshot)
+                    self._take(FeatureBlock(date.fromisoformat(snapshot.partition), snapshot.digest, frame))
+            except (SnapshotError, OSError) as error:
+                problems.append(f"features: {error}")
+        self._drop_before(oldest)
+        return problems
+
+    def ready_for(self, models: Sequence[OnlineModel]) -> list[str]:
+        """Make every day ready for these models, which are all that are loaded for this feature set; what none of them can read."""
+        problems = []
+        for day, block in list(self._blocks.items()):
+            try:
+                block.ready_for(models)
+            except ValueError as error:
+                problems.append(f"features: {day}: {error}")
+        return problems
+
+    def _drop_before(self, oldest: str) -> None:
+        """Forget days before `oldest` and the customers whose newest row they hold; `find` refuses these already."""
+        for name in [day for day in self._blocks if day < oldest]:
+            block = self._blocks.pop(name)
+            for customer in block.frame["customer_id"]:
+                row = self._rows.get(customer)
+                if row is not None and row.block is block:
+                    del self._rows[customer]
 
     def _take(self, block: FeatureBlock) -> None:
         """Customers move to their newest row one by one: a reader finds the old row or the new one, each whole."""
@@ -128,6 +155,16 @@ class ServedFeatures:
         if replaced is not None:
             for customer in set(replaced.frame["customer_id"]) - set(ids):
                 if self._rows[customer].block is replaced:
-                    del self._rows[customer]  # the day was corrected: the customer was not observed on it after all
+                    # the day was corrected: the customer was not observed on it after all
+                    self._step_back(customer, block.day)
         self._blocks[block.day.isoformat()] = block
         self.newest = block.day if self.newest is None else max(self.newest, block.day)
+
+    def _step_back(self, customer: str, before: date) -> None:
+        """The customer's newest row is one of an earlier day again, or none."""
+        for day in sorted((day for day in self._blocks if day < before.isoformat()), reverse=True):
+            (places,) = np.nonzero((self._blocks[day].frame["customer_id"] == customer).to_numpy())
+            if len(places):
+                self._rows[customer] = CustomerRow(self._blocks[day], int(places[0]))
+                return
+        del self._rows[customer]

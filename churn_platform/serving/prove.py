@@ -1,7 +1,7 @@
 """A package's first load, in a process of its own: some damaged boosters do not fail, they end the process that parses them.
 
-What belongs here: the child that loads a package and compares its two ways to the same margin, and starting it. What does not: loading
-for answers (`state.py`), which happens only after the child said yes.
+What belongs here: the child that loads a package and lets it answer its golden rows, and starting it. What does not: loading for
+answers (`following.py`), which happens only after the child said yes.
 """
 
 from __future__ import annotations
@@ -9,17 +9,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-import pandas as pd
-
-if TYPE_CHECKING:
-    from churn_platform.training.candidate import ModelPackage
-
-ROWS = 64
-AT_MOST = 1e-4
-"""The largest difference of margins, in log odds: float32 sums over some hundred trees differ by about 1e-6."""
 
 
 def prove_in_child(packages: Path, keys: Path, digest: str, seconds: float = 60.0) -> str | None:
@@ -35,6 +24,8 @@ def prove_in_child(packages: Path, keys: Path, digest: str, seconds: float = 60.
         done = subprocess.run(call, capture_output=True, text=True, timeout=seconds, check=False)  # noqa: S603 (our own module)
     except subprocess.TimeoutExpired:
         return f"its proof took longer than {seconds:.0f} seconds"
+    except OSError as error:
+        return f"its proof could not be started: {error}"
     if done.returncode == 0:
         return None
     said = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
@@ -42,41 +33,23 @@ def prove_in_child(packages: Path, keys: Path, digest: str, seconds: float = 60.
 
 
 def proof(packages: Path, keys: Path, digest: str) -> float:
-    """The largest difference between the booster's margin and its tables' sums, over made rows.
+    """The largest difference between the booster's margin and its tables' sums, over the package's golden rows.
 
     Raises:
-        ValueError, PackageError: the package does not verify, does not load, or the two differ by more than `AT_MOST`.
+        ValueError, PackageError: the package does not verify, does not load, or does not say what it said when it was made.
     """
+    from churn_platform.adapters.feature_sql import FeatureSql
     from churn_platform.adapters.packages import read_package
     from churn_platform.adapters.signing import load_verifier
+    from churn_platform.contracts.features import FEATURE_SETS
+    from churn_platform.serving.model import FEATURE_SQL_FILE
     from churn_platform.training.candidate import ModelPackage
+    from churn_platform.training.golden import golden_gap
 
     files = read_package(packages, digest, load_verifier(keys))
     package = ModelPackage.from_files(digest, files)
-    rows = made_rows(package)
-    values = package.model.values(rows)
-    by_tables = package.contributions(values, threads=1).margin
-    by_booster = package.model.calibration.margin(package.model.margin(rows))
-    gap = float(np.max(np.abs(by_tables - by_booster)))
-    if not gap <= AT_MOST:
-        raise ValueError(f"the booster and its tables differ by {gap:.2e} log odds: the files are of different models")
-    return gap
-
-
-def made_rows(package: ModelPackage, rows: int = ROWS) -> pd.DataFrame:
-    """`rows` rows that walk each feature's reference: its bin edges and categories, and missing values; the same ones each time."""
-    rng = np.random.default_rng(20260101)
-    columns = {}
-    for distribution in package.reference.features:
-        if distribution.name not in package.model.feature_names:
-            continue
-        if distribution.categories:
-            drawn = rng.choice(np.array([*distribution.categories, None], dtype=object), rows)
-            columns[distribution.name] = pd.Series(drawn, dtype="object")
-        else:
-            edges = np.array([*distribution.edges, np.nan]) if distribution.edges else np.array([0.0, np.nan])
-            columns[distribution.name] = pd.Series(rng.choice(edges, rows) + rng.normal(0, 1, rows))
-    return pd.DataFrame(columns)
+    FeatureSql(files[FEATURE_SQL_FILE].decode(), FEATURE_SETS[package.model.feature_set].table).close()
+    return golden_gap(package, files)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ import os
 from datetime import date
 
 from churn_platform.adapters.platform import Platform
-from churn_platform.serving.app import ScoringService, scoring_app
+from churn_platform.serving.app import scoring_app
+from churn_platform.serving.following import Follower
 from churn_platform.serving.prove import prove_in_child
-from churn_platform.serving.state import Follower
+from churn_platform.serving.service import ScoringService
 from churn_platform.serving.tokens import VARIABLE, Tokens
 
 

@@ -125,15 +125,18 @@ def package_files(
     """The whole model package: the candidate's files with its evaluation, explanations, feature SQL and provenance.
 
     Nothing in it holds a time of day, a duration or a path, so the same inputs give the same package digest. The pattern tables of
-    the explanations are made here, once per model; a model that has none (too large) is explained by `pred_contribs`.
+    the explanations are made here, once per model; a model that has none (too large) is explained by `pred_contribs`. Golden rows with
+    their margins go with it, for the first load in another process.
     `progress(done, total)` is called after each tree whose tables are built.
     """
     from churn_platform.explanation.explainer import Explainer
+    from churn_platform.training.golden import GOLDEN_FILE, golden_rows
 
     tables = Explainer.for_booster(TrainedModel.from_files(candidate).booster, progress).tables
+    model = {**candidate, **({TABLES_FILE: tables.to_bytes()} if tables is not None else {})}
     return {
-        **candidate,
-        **({TABLES_FILE: tables.to_bytes()} if tables is not None else {}),
+        **model,
+        GOLDEN_FILE: golden_rows(ModelPackage.from_files("", model)),
         "evaluation.json": canonical_json(dict(evaluation)).encode(),
         "importance.json": canonical_json(importance).encode(),
         "features.sql": feature_sql.encode(),

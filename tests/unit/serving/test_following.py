@@ -8,7 +8,7 @@ from pathlib import Path
 
 from churn_platform.adapters.signing import Verifier
 from churn_platform.contracts.routing import Routing
-from churn_platform.serving.state import Follower
+from churn_platform.serving.following import Follower
 
 
 def test_a_routing_that_is_away_is_a_problem_until_it_is_back(tmp_path: Path) -> None:

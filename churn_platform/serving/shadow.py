@@ -1,0 +1,131 @@
+"""The mirrored challenger: it answers what the champion has answered, unseen, after the answer has left.
+
+What belongs here: the queue between the two, asking the challenger, logging it as `shadow`. What does not: who is mirrored
+(`rollout/assignment.py`), comparing the two (`flows/rollout_evidence.py`).
+
+The champion's answer is made and sent before anything here runs. What the challenger cannot keep up with is dropped and counted: it
+never holds up, changes or refuses an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import orjson
+
+from churn_platform.adapters.prediction_log import PredictionLog, PredictionLogFull
+from churn_platform.rollout.assignment import variant
+from churn_platform.serving.answers import (
+    Document,
+    Failure,
+    Route,
+    Unanswerable,
+    by_model,
+    failure_record,
+    log_record,
+)
+from churn_platform.serving.attributes import AttributeFeatures
+from churn_platform.serving.measures import Measures
+from churn_platform.serving.state import State
+
+SHADOW = "shadow"
+MOST_WAITING = 20_000
+"""Mirrored requests that may wait: some seconds of the promised load."""
+PAUSE = 0.02
+AT_ONCE = 16
+"""Requests mirrored between two breaths of the loop: about half a millisecond, which is what it may add to an answer."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """One answered request: what was asked, the state it was answered from, and the answer's id."""
+
+    state: State
+    customer_id: str | None
+    attributes: dict[str, Any] | None
+    today: date
+    answer_id: str
+    request_digest: str
+
+
+class Shadow:
+    """One server's shadow."""
+
+    def __init__(self, log: PredictionLog, measures: Measures, attributes: AttributeFeatures) -> None:
+        self._log, self._measures, self._attributes = log, measures, attributes
+        self._waiting: deque[Mirrored] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that the challenger has not seen yet."""
+        return len(self._waiting)
+
+    def mirror(
+        self,
+        state: State,
+        customer_id: str | None,
+        attributes: dict[str, Any] | None,
+        answer: Document,
+        today: date,
+        request_digest: str,
+    ) -> None:
+        """Let the challenger see a request that the champion has answered, if the plan mirrors it; returns at once."""
+        split = state.routing.split
+        if split is None or not split.mirrored or answer["variant"] != "champion":
+            return
+        if variant(split.salt, customer_id or answer["prediction_id"], split.weight) != "challenger":
+            return
+        if len(self._waiting) >= MOST_WAITING or self._log.crowded:
+            self._measures.shadow_dropped()
+            return
+        self._waiting.append(Mirrored(state, customer_id, attributes, today, answer["prediction_id"], request_digest))
+
+    async def run(self) -> None:
+        """Ask the challenger, a few requests at a time, until cancelled."""
+        while True:
+            await asyncio.sleep(0 if self._waiting else PAUSE)
+            try:
+                await self.ask(AT_ONCE)
+            except Exception:  # the shadow must neither die nor reach an answer
+                _log.exception("a mirrored request failed")
+
+    async def ask(self, most: int) -> None:
+        """Ask the challenger up to `most` of the waiting requests."""
+        for _ in range(min(most, len(self._waiting))):
+            one = self._waiting.popleft()
+            model = one.state.model(one.state.routing.challenger)
+            if model is None:
+                self._measures.shadow_dropped()
+                continue
+            began, chosen = time.perf_counter(), Route(model, SHADOW)
+            answer: Document | Unanswerable
+            try:
+                if one.customer_id is not None:
+                    answer = by_model(one.state, chosen, one.customer_id, one.today)
+                else:
+                    (answer,) = await asyncio.to_thread(
+                        self._attributes.answers, one.state, [one.attributes or {}], one.today, chosen
+                    )
+            except (Unanswerable, ValueError) as error:
+                answer = error if isinstance(error, Unanswerable) else Unanswerable(503, str(error))
+            self._keep(one, chosen, answer, time.perf_counter() - began)
+
+    def _keep(self, one: Mirrored, chosen: Route, answer: Document | Unanswerable, seconds: float) -> None:
+        if isinstance(answer, Unanswerable):
+            failure = Failure(one.customer_id, chosen.model.version, chosen.model.digest, SHADOW, answer.reason)
+            record = failure_record(failure, time.time(), one.answer_id)
+            self._measures.failure(failure.model_version, SHADOW)
+        else:
+            record = log_record(answer, one.request_digest, time.time(), seconds, one.answer_id)
+            self._measures.prediction(chosen.model.version, SHADOW, seconds)
+        try:
+            self._log.append(orjson.dumps(record))
+        except PredictionLogFull:
+            self._measures.shadow_dropped()
