@@ -129,8 +129,12 @@ class Warehouse:
             create_raw_tables(connection)
             connection.execute("BEGIN TRANSACTION")
             try:
-                for name in (*RAW_TABLES, "quarantine", "receipts"):
-                    connection.execute(f"DELETE FROM raw.{name} WHERE landed_on IN (SELECT unnest(?::DATE[]))", [span])
+                for name in (*RAW_TABLES, "quarantine", "receipts") if span else ():
+                    # the range lets DuckDB pass over every block of another time, the list alone does not
+                    connection.execute(
+                        f"DELETE FROM raw.{name} WHERE landed_on BETWEEN ? AND ? AND landed_on IN (SELECT unnest(?::DATE[]))",
+                        [span[0], span[-1], span],
+                    )
                 for part in screened:
                     self._insert(connection, f"raw.{part.table}", part.accepted)
                 # of all tables together: handing a frame over costs more than a day's rows of it
@@ -159,6 +163,18 @@ class Warehouse:
         with self.connect(read_only=True) as connection:
             rows: pd.DataFrame = connection.execute(sql, dict(parameters or {})).df()
             return rows
+
+    def coded(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Like `query`, with texts as categories: each distinct text becomes a Python object once, not once a row."""
+        import pyarrow as pa
+
+        with self.connect(read_only=True) as connection:
+            table = connection.execute(sql, dict(parameters or {})).to_arrow_table()
+        for place, name in enumerate(table.column_names):
+            if pa.types.is_string(table.schema.types[place]) or pa.types.is_large_string(table.schema.types[place]):
+                table = table.set_column(place, name, table.column(place).combine_chunks().dictionary_encode())
+        rows: pd.DataFrame = table.to_pandas(date_as_object=False)
+        return rows
 
     def features(self, feature_set: FeatureSet, first: date, last: date) -> pd.DataFrame:
         """Feature rows observed in [first, last]: customer_id, observation_date, attributes_known_at, then the set's columns."""
@@ -199,12 +215,15 @@ class Warehouse:
 
     def stored_rows(self, days: Iterable[date]) -> dict[str, int]:
         """Rows held for the landing days `days`, by raw table, and under `quarantine`."""
-        names = [*RAW_TABLES, "quarantine"]
+        names, span = [*RAW_TABLES, "quarantine"], sorted({day.isoformat() for day in days})
+        if not span:
+            return dict.fromkeys(names, 0)
         counts = ", ".join(
-            f"(SELECT count(*) FROM raw.{name} WHERE landed_on IN (SELECT unnest($days::DATE[]))) AS {name}"
+            f"(SELECT count(*) FROM raw.{name} WHERE landed_on BETWEEN $first AND $last "
+            f"AND landed_on IN (SELECT unnest($days::DATE[]))) AS {name}"
             for name in names
         )
-        row = self.query(f"SELECT {counts}", {"days": [day.isoformat() for day in days]}).iloc[0]
+        row = self.query(f"SELECT {counts}", {"first": span[0], "last": span[-1], "days": span}).iloc[0]
         return {name: int(row[name]) for name in names}
 
     def receipts(self, day: date | None = None) -> pd.DataFrame:

@@ -153,6 +153,9 @@ FEATURES: tuple[Feature, ...] = V2.features
 
 
 def _values(column: pd.Series, categorical: bool) -> np.ndarray:
+    if categorical and isinstance(column.dtype, pd.CategoricalDtype):
+        texts = np.array([*column.cat.categories, None], dtype="object")
+        return texts[column.cat.codes.to_numpy()]  # the code -1 of a missing value is the last
     if categorical:
         return column.astype("object").where(column.notna(), None).to_numpy()
     return column.to_numpy(dtype="float64", na_value=np.nan)

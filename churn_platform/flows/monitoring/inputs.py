@@ -16,7 +16,7 @@ import pandas as pd
 
 from churn_platform.adapters.platform import Platform
 from churn_platform.drift.baseline import BASELINE_FILE, Baseline, make_baseline
-from churn_platform.drift.panel import FEATURES, Watched, watched_features, watched_sources
+from churn_platform.drift.panel import FEATURES, GROWS_ANYWAY, Watched, watched_features, watched_sources
 
 if TYPE_CHECKING:
     from churn_platform.drift.context import HoldoutAuc
@@ -89,9 +89,10 @@ def feature_rows(platform: Platform, first: date, last: date) -> pd.DataFrame:
     """Feature rows observed in [first, last], each with `before.<feature>` and `before.observation_date` of the same customer's
     observation before; blank where there was none within `LOOK_BACK`."""
     before = ", ".join(
-        f'lag({name}) OVER w AS "before.{name}"' for name in ("observation_date", *(f.name for f in FEATURES))
+        f'lag({name}) OVER w AS "before.{name}"'
+        for name in ("observation_date", *(f.name for f in FEATURES if f.name not in GROWS_ANYWAY))
     )
-    return platform.warehouse.query(
+    return platform.warehouse.coded(
         f"WITH seen AS (SELECT *, {before} FROM features_v2 WHERE observation_date BETWEEN $from AND $last "
         "WINDOW w AS (PARTITION BY customer_id ORDER BY observation_date)) "
         "SELECT * EXCLUDE (attributes_known_at) FROM seen WHERE observation_date >= $first ORDER BY observation_date, customer_id",
