@@ -133,7 +133,10 @@ def _volumes(
     """(rows landed, rows to be expected) of the last days, the newest last."""
     days = [day - timedelta(n) for n in range(RUN - 1, -1, -1)]
     return [
-        (facts[table, one].rows if (table, one) in facts else 0, usual.per_customer * customers.over_the_month_before(one))
+        (
+            facts[table, one].rows if (table, one) in facts else 0,
+            usual.per_customer * customers.over_the_month_before(one),
+        )
         for one in days
     ]
 
