@@ -62,9 +62,12 @@ class ReleaseDecision:
     reasons: tuple[str, ...]
 
 
-ModelState = Literal["candidate", "challenger", "champion", "former_champion", "retired", "tied", "archived", "blocked"]
-"""candidate: registered, not compared yet. challenger: compared, and the release is not decided. champion; former_champion: the way
-back, until it is retired. tied: no better than the champion, which stayed. archived: it lost. blocked: a gate did not open."""
+ModelState = Literal[
+    "candidate", "challenger", "champion", "former_champion", "retired", "tied", "archived", "blocked", "rolled_back"
+]
+"""candidate: registered, not compared yet. challenger: compared, and on its way or not decided. rolled_back: its rollout sent it
+back. champion; former_champion: the way back, until it is retired. tied: no better than the champion, which stayed. archived: it
+lost. blocked: a gate did not open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class ModelFacts:
     was_champion_until: datetime | None
     compared: bool
     outcome: str | None
+    rolled_back: bool = False
 
 
 def model_state(facts: ModelFacts, now: datetime, retired_after: timedelta) -> ModelState:
@@ -87,6 +91,8 @@ def model_state(facts: ModelFacts, now: datetime, retired_after: timedelta) -> M
     """
     if facts.is_champion:
         return "champion"
+    if facts.rolled_back:
+        return "rolled_back"
     if facts.was_champion_until is not None:
         return "retired" if now - facts.was_champion_until >= retired_after else "former_champion"
     if facts.outcome == "archive":

@@ -39,7 +39,7 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.Definit
 def test_every_group_of_the_design_is_in_the_graph(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     groups = {graph.get(key).group_name for key in graph.materializable_asset_keys}
-    assert groups == {"ingestion", "features", "models", "release", "scores", "monitoring"}
+    assert groups == {"ingestion", "features", "models", "release", "scores", "rollout", "monitoring"}
 
 
 def test_every_file_with_assets_is_listed_in_definitions() -> None:

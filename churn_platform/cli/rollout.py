@@ -110,7 +110,7 @@ def _said_plainly() -> Iterator[None]:
     """What cannot be done is a wrong call, said in one line."""
     from churn_platform.adapters.ops_store import OpsStoreError
     from churn_platform.adapters.packages import PackageError
-    from churn_platform.flows.rollout import RolloutError
+    from churn_platform.flows.rollout_beginning import RolloutError
     from churn_platform.rollout.plan import PlanError
     from churn_platform.rollout.progress import ProgressError
 
@@ -121,9 +121,9 @@ def _said_plainly() -> Iterator[None]:
 
 
 def _answer(platform: Platform, as_json: bool) -> None:
-    from churn_platform.flows import rollout
+    from churn_platform.flows.rollout_status import status
 
-    found = rollout.status(platform)
+    found = status(platform)
     answer(as_json, found, _lines)
     if found["rollout"] is None:
         raise typer.Exit(NOTHING_YET)

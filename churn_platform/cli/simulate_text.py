@@ -11,7 +11,14 @@ from rich.panel import Panel
 from rich.table import Table
 
 Line = Any
-STYLES = {"change": "bold magenta", "failed_run": "red", "finding": "yellow", "ticket": "cyan", "release": "bold green"}
+STYLES = {
+    "change": "bold magenta",
+    "failed_run": "red",
+    "finding": "yellow",
+    "ticket": "cyan",
+    "rollout": "green",
+    "release": "bold green",
+}
 MONTH = 30
 LONGEST = 220
 

@@ -47,6 +47,9 @@ def training_lines(summary: Mapping[str, Any]) -> Iterator[Line]:
     yield f"Newest registered model [bold]{summary['newest_registered']}[/]; decision: [bold]{summary['decision']}[/]"
     for reason in summary["reasons"]:
         yield f"  {escape(reason)}"
+    if summary.get("rollout"):
+        on = summary["rollout"]
+        yield f"Rollout {on['rollout']}: {on['challenger']} is to succeed {on['champion']} by {on['strategy']}: churn rollout status"
     yield from _champion_lines(summary)
     yield _seconds_line(summary)
     yield f"Report  {escape(str(summary['report']))}"

@@ -8,6 +8,7 @@ INGESTION_AND_FEATURES = dg.AssetSelection.groups("ingestion", "features")
 TRAINING = dg.AssetSelection.groups("models", "release")
 SCORES = dg.AssetSelection.groups("scores")
 MONITORING = dg.AssetSelection.groups("monitoring")
+ROLLOUT = dg.AssetSelection.groups("rollout")
 
 history_job = dg.define_asset_job(
     "history", INGESTION_AND_FEATURES, description="Ingest days and compute their features, without scoring."
@@ -19,13 +20,13 @@ training_job = dg.define_asset_job(
 )
 day_job = dg.define_asset_job(
     "day",
-    INGESTION_AND_FEATURES | SCORES | MONITORING,
+    INGESTION_AND_FEATURES | SCORES | ROLLOUT | MONITORING,
     description="A day from landing to published scores and what was noticed, with the present champion.",
 )
 scoring_job = dg.define_asset_job("scoring", SCORES, description="Score days whose features are there.")
 everything_job = dg.define_asset_job(
     "everything",
-    INGESTION_AND_FEATURES | TRAINING | SCORES | MONITORING,
+    INGESTION_AND_FEATURES | TRAINING | SCORES | ROLLOUT | MONITORING,
     description="The whole graph over a range of days: ingest, features, train, release, score and watch the live days.",
 )
 

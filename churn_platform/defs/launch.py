@@ -38,6 +38,8 @@ STAGES = {
     "champion": "release",
     "daily_scores": "score",
     "served_features": "score",
+    "rollout_evidence": "monitor",
+    "rollout_state": "monitor",
     "schema_report": "monitor",
     "drift_report": "monitor",
     "performance_report": "monitor",

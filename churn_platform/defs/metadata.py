@@ -299,6 +299,7 @@ def champion_metadata(released: release.Released) -> Metadata:
     return {
         "champion": champion.version if champion else "nobody",
         "changed": released.changed,
+        **({"rollout": released.rollout} if released.rollout else {}),
         "decision": released.decision.outcome,
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in released.decision.reasons)),
         "deployment_gate": _checks(released.gate),

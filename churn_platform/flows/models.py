@@ -104,12 +104,16 @@ def state_of(platform: Platform, model: RegisteredModel, history: tuple[Champion
     """Where a registered model stands now, read off its records."""
     released = platform.ops.decisions(kind="release", subject=model.version, limit=1)
     reigns = [i for i, one in enumerate(history) if one.version == model.version]
+    rollouts = [
+        one for one in platform.ops.rollouts(model.registration.model_name) if one.plan.challenger == model.version
+    ]
     ended = history[reigns[-1] + 1].since if reigns and reigns[-1] + 1 < len(history) else None
     facts = ModelFacts(
         is_champion=bool(history) and history[-1].version == model.version,
         was_champion_until=ended,
         compared=bool(platform.ops.decisions(kind="comparison", subject=model.version, limit=1)),
         outcome=released[-1].outcome if released else None,
+        rolled_back=bool(rollouts) and rollouts[-1].progress.phase == "rolled_back",
     )
     return model_state(facts, platform.now(), platform.policies.governance.retirement.after)
 

@@ -1,4 +1,4 @@
-"""From a model package to a champion: registration, the deployment gate, the release decision, compare-and-swap, the mirror.
+"""From a model package to its release: registration, the deployment gate, the release decision, and the way to the customers.
 
 What belongs here: carrying decisions out and recording them. What does not: deciding (`promotion.py`, `evaluation/gate`).
 """
@@ -6,6 +6,7 @@ What belongs here: carrying decisions out and recording them. What does not: dec
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from churn_platform.adapters.ops_store.records import Champion, RegisteredModel
     from churn_platform.evaluation.comparison import Comparison
 
+_log = logging.getLogger(__name__)
 Facts = dict[str, Any]
 CHAMPION_ALIAS = "champion"
 
@@ -80,23 +82,24 @@ def register(platform: Platform, before: Mapping[str, Any]) -> Registered:
 
 @dataclass(frozen=True)
 class Released:
-    """The release decision, and who is champion after it."""
+    """The release decision, who is champion after it, and the rollout that began with it (None: at once, or not yet)."""
 
     decision: ReleaseDecision
     gate: GateDecision
     champion: Champion | None
     changed: bool
     facts: Facts
+    rollout: str | None = None
 
 
 def release(platform: Platform, before: Mapping[str, Any]) -> Released:
-    """Decide on a registered model and carry the decision out: promote, or keep who is champion.
+    """Decide on a registered model and carry the decision out: begin its rollout, or keep who is champion.
 
-    The package is verified just now; the comparison counts only if it was with who is champion now; the champion is swapped only if
-    it still is who the decision saw.
+    The package is verified just now; the comparison counts only if it was with who is champion now; a rollout begins only if the
+    champion still is who the decision saw.
 
     Raises:
-        PromotionConflict: somebody else changed the champion in between; nothing was changed.
+        PromotionConflict, RolloutError: somebody else changed the champion in between; nothing was changed.
     """
     from churn_platform.flows.comparison import recorded_comparison
 
@@ -131,25 +134,46 @@ def release(platform: Platform, before: Mapping[str, Any]) -> Released:
     if present is None:
         decision = first_release_decision(evaluation, gate, None)
     else:
-        decision = successor_decision(evaluation, gate, present.version, compared[0] if compared else None)
+        sent_back = _sent_back(platform, version, present.version)
+        decision = sent_back or successor_decision(evaluation, gate, present.version, compared[0] if compared else None)
     ops.record_decision("release", version, decision.outcome, decision.reasons, inputs, actor=ACTOR, at=platform.now())
     if decision.outcome != "release":
         _mirror_states(platform)
         _finish(platform, before, decision.outcome, decision.reasons, version)
         return Released(decision, gate, present, False, dict(before))
-    champion = take_live(platform, version, present.version if present else None, decision, inputs)
+    champion, rollout = take_live(platform, version, present.version if present else None, decision, inputs)
     _finish(platform, before, decision.outcome, decision.reasons, version)
-    return Released(decision, gate, champion, True, {**before, "champion": version})
+    changed = champion.version == version
+    facts = {**before, "champion": champion.version, "rollout": rollout}
+    return Released(decision, gate, champion, changed, facts, rollout)
 
 
 def take_live(
     platform: Platform, version: str, incumbent: str | None, decision: ReleaseDecision, evidence: Mapping[str, Any]
-) -> Champion:
-    """Bring a released model to the customers: at once, for all of them.
+) -> tuple[Champion, str | None]:
+    """Bring a released model to the customers: the first one at once, a successor by the rollout of its tier.
 
-    A gradual rollout begins here instead of the promotion; everything before this line has decided that the model may go live,
-    nothing has touched a customer yet.
+    Where another rollout is under way (or watched), the model waits for its end: the next tick begins then, if the champion is still who
+    it was compared with.
+
+    Returns:
+        who is champion now, and the name of the rollout that began.
     """
+    from churn_platform.adapters.ops_store import RolloutConflict
+    from churn_platform.flows.rollout_beginning import begin
+    from churn_platform.flows.routing import publish_routing
+
+    if incumbent is not None:
+        present = platform.ops.champion(platform.policies.governance.model)
+        assert present is not None  # noqa: S101 (whoever decided has seen it, and nobody takes a champion away)
+        try:
+            begun = begin(platform, version, decision.reasons[0], ACTOR, expected=incumbent)
+        except RolloutConflict as waits:
+            _log.info("%s; it begins when that has ended", waits)
+            return present, None
+        finally:
+            _mirror_states(platform)
+        return present, begun.rollout
     champion = platform.ops.promote(
         version,
         incumbent,
@@ -158,8 +182,19 @@ def take_live(
         actor=ACTOR,
         at=platform.now(),
     )
+    publish_routing(platform)
     _mirror(platform, version)
-    return champion
+    return champion, None
+
+
+def _sent_back(platform: Platform, version: str, incumbent: str) -> ReleaseDecision | None:
+    """The same package again, which customers have sent back once: it stays away until a person starts its rollout."""
+    for past in reversed(platform.ops.rollouts(platform.policies.governance.model)):
+        if (past.plan.challenger, past.plan.champion, past.progress.phase) == (version, incumbent, "rolled_back"):
+            why = past.events[-1].reasons[0]
+            reason = f"{incumbent} stays champion: {version} was sent back in {past.rollout} ({why}); `churn rollout start` tries again"
+            return ReleaseDecision("archive", (reason,))
+    return None
 
 
 def _finish(

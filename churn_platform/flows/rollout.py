@@ -11,28 +11,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn_platform.adapters.platform import ACTOR, Platform
+from churn_platform.flows import rollout_effects as effects
+from churn_platform.flows.rollout_beginning import RolloutError, begin, begin_waiting
 from churn_platform.rollout.decision import RolloutDecision, decide
 from churn_platform.rollout.evidence import Evidence
-from churn_platform.rollout.gates import WANTED
 from churn_platform.rollout.plan import Plan, Strategy
-from churn_platform.rollout.progress import Kind, Progress, stage_of, weight_of
-from churn_platform.rollout.strategies import plan_rollout
+from churn_platform.rollout.progress import Kind, Progress
 
 if TYPE_CHECKING:
     from churn_platform.adapters.ops_store.rollouts import RecordedRollout
+    from churn_platform.rollout.plan import Source
 
-Answer = dict[str, Any]
 Collector = Callable[[Platform, Plan, Progress, datetime], Evidence]
 
 
-class RolloutError(RuntimeError):
-    """A rollout cannot be started or moved like that; the message says why and what can be done."""
-
-
-def start(platform: Platform, version: str, by: str, why: str, strategy: Strategy | None = None) -> RecordedRollout:
+def start(
+    platform: Platform,
+    version: str,
+    by: str,
+    why: str,
+    strategy: Strategy | None = None,
+    evidence: Source | None = None,
+) -> RecordedRollout:
     """Plan and start the rollout that is to make `version` champion, by the strategy of its risk tier unless one is named.
 
     Raises:
@@ -40,39 +43,18 @@ def start(platform: Platform, version: str, by: str, why: str, strategy: Strateg
         RolloutConflict: another rollout is under way. UnknownModel: no such version.
     """
     _require(by, why)
-    ops, policies = platform.ops, platform.policies
-    model = ops.model(version)
-    champion = ops.champion(policies.governance.model)
-    if champion is None:
-        raise RolloutError("there is no champion to succeed: the first model is released at once, by `churn run`")
-    if champion.version == version:
-        raise RolloutError(f"{version} is champion already")
-    _verify(platform, model.package_digest)
-    number = len(ops.rollouts(policies.governance.model)) + 1
-    plan = plan_rollout(
-        policies.rollout,
-        model=policies.governance.model,
-        champion=champion.version,
-        challenger=version,
-        package=model.package_digest,
-        risk_tier=model.registration.risk_tier,
-        salt=f"{policies.governance.model}/R-{number}",
-        policy_digest=policies.digest,
-        max_score_shift=policies.drift.prediction.kl,
-        base_rate=policies.kpis.churn_rate.baseline,
-        label_horizon=policies.label.horizon,
-        strategy=strategy,
-    )
-    return ops.start_rollout(plan, why, actor=f"person:{by}", at=platform.now())
+    return begin(platform, version, why, f"person:{by}", strategy=strategy, evidence=evidence)
 
 
 def tick(platform: Platform, collect: Collector | None = None) -> tuple[RecordedRollout, RolloutDecision] | None:
     """Decide on the open rollout from what is known now, and carry the decision out; None where none is open.
 
-    A collector that fails is evidence of nothing: the rollout holds, and says what failed.
+    A collector that fails is evidence of nothing: the rollout holds, and says what failed. Where none is open, a released model that
+    waits for its turn (or whose release was cut short before the rollout began) begins here.
     """
     recorded = _open(platform)
     if recorded is None:
+        begin_waiting(platform)
         return None
     now = platform.now()
     progress, plan = recorded.progress, recorded.plan
@@ -144,58 +126,13 @@ def rollback(platform: Platform, by: str, why: str) -> RecordedRollout:
 
 def collected(platform: Platform, recorded: RecordedRollout, collect: Collector | None, now: datetime) -> Evidence:
     """What is known of the present stage; of a collector that fails, that it failed."""
-    from churn_platform.flows.rollout_evidence import batch_evidence
+    from churn_platform.flows.rollout_evidence import known
 
     plan, progress = recorded.plan, recorded.progress
     try:
-        return (collect or batch_evidence)(platform, plan, progress, now)
+        return (collect or known)(platform, plan, progress, now)
     except Exception as error:
         return Evidence(plan.digest, progress.stage, problem=f"nothing could be collected: {error}")
-
-
-def status(platform: Platform, collect: Collector | None = None) -> Answer:
-    """Where the open rollout stands (or the last one ended), what is known, and what the next tick would do."""
-    every = platform.ops.rollouts(platform.policies.governance.model)
-    if not every:
-        return {"rollout": None, "before": 0}
-    recorded = every[-1]
-    plan, progress, now = recorded.plan, recorded.progress, platform.now()
-    stage = None if progress.over else stage_of(plan, progress)
-    decision = None if progress.over else decide(collected(platform, recorded, collect, now), plan, progress, now)
-    return {
-        "rollout": recorded.rollout,
-        "before": len(every) - 1,
-        "champion": plan.champion,
-        "challenger": plan.challenger,
-        "strategy": plan.strategy,
-        "plan": plan.digest,
-        "phase": progress.phase,
-        "weight": weight_of(plan, progress),
-        "held": progress.held.isoformat() if progress.held else None,
-        "asked": progress.asked.isoformat() if progress.asked else None,
-        "stage": None
-        if stage is None
-        else {
-            "name": stage.name,
-            "number": progress.stage + 1,
-            "of": len(plan.stages),
-            "entered": progress.entered.isoformat(),
-            "lasts_until": (progress.entered + stage.dwell).isoformat(),
-            "gate": stage.gate,
-            "asks_for": list(WANTED[stage.gate]),
-        },
-        "next": None
-        if decision is None
-        else {
-            "action": decision.action,
-            "reasons": list(decision.reasons),
-            "checks": [{"name": one.name, "verdict": one.verdict, "reason": one.reason} for one in decision.checks],
-        },
-        "events": [
-            {"kind": one.kind, "at": one.at.isoformat(), "by": one.actor, "reasons": list(one.reasons)}
-            for one in recorded.events
-        ],
-    }
 
 
 def _kind_of(decision: RolloutDecision, progress: Progress) -> Kind | None:
@@ -234,32 +171,22 @@ def _move(
     at: datetime,
 ) -> RecordedRollout:
     checks = decision.checks if decision is not None else ()
+    before = recorded.progress
     moved = platform.ops.move_rollout(recorded.rollout, recorded.position, kind, reasons, checks, actor=actor, at=at)
-    _mirror(platform)
+    effects.mirror(platform, kind == "promoted" or (kind == "rolled_back" and before.phase == "watching"))
+    if kind in ("rolled_back", "promoted"):
+        effects.record_end(platform, moved, kind, reasons)
     return moved
-
-
-def _mirror(platform: Platform) -> None:
-    """What the API follows, and MLflow's alias; both are mended by whoever finds them behind."""
-    from churn_platform.flows.routing import publish_routing
-
-    publish_routing(platform)
 
 
 def _verify_for(platform: Platform, kind: Kind, plan: Plan) -> None:
     """Before somebody becomes champion, the package is verified as it lies there."""
     if kind in ("promoted", "advanced"):
-        _verify(platform, plan.package)
+        effects.verify(platform, plan.package)
     elif kind == "rolled_back":
         champion = platform.ops.champion(plan.model)
         if champion is not None and champion.version == plan.challenger:
-            _verify(platform, platform.ops.model(plan.champion).package_digest)
-
-
-def _verify(platform: Platform, digest: str) -> None:
-    from churn_platform.adapters.packages import read_package
-
-    read_package(platform.settings.packages, digest, platform.signer.verifier)
+            effects.verify(platform, platform.ops.model(plan.champion).package_digest)
 
 
 def _open(platform: Platform) -> RecordedRollout | None:

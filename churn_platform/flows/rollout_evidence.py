@@ -1,172 +1,165 @@
-"""What a batch can know of a challenger within a day: both models on the same customers observed since the stage began.
+"""What is known of a challenger: measured after a batch and kept, or read from the requests that it answers.
 
-What belongs here: reading the rows, asking both models, measuring. What does not: limits and verdicts (`rollout/gates`).
+What belongs here: which customers are asked about, as of when, and keeping what was measured. What does not: the measures
+(`both_models`), the requests (`rollout_requests`), outcomes (`rollout_outcomes`), limits and verdicts (`rollout/gates`).
 
-Labels are weeks late, so inside a stage AUC is estimated. `auc_degradation` asks both models to rank the same customers, and takes for what
-will happen mostly the champion's probability, which outcomes have borne out, and a quarter the challenger's; its standard error is that of
-drawn outcomes. `auc_gain` and
-`f1_gain` are what each model's own calibrated probabilities promise. Times are of one customer at a time, in this process.
+A batch counts for a stage if it was published after the stage was entered, and scored by the plan. Then both models are asked about the
+customers of the last billing cycle, those of that batch among them, on which neither was fitted.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from datetime import time as time_of_day
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
+from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.adapters.platform import Platform
-from churn_platform.contracts.features import FEATURE_SETS
-from churn_platform.drift.statistics import kl_divergence
-from churn_platform.estimation.expectation import expected_auc, expected_f1
+from churn_platform.flows import both_models
+from churn_platform.flows.both_models import Pair
 from churn_platform.rollout.evidence import Evidence, Measure, collected
 from churn_platform.rollout.plan import Plan
-from churn_platform.rollout.progress import Progress
+from churn_platform.rollout.progress import Progress, weight_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    import pandas as pd
 
-    from churn_platform.training.candidate import ModelPackage
+    from churn_platform.adapters.ops_store.rollouts import RecordedRollout
+    from churn_platform.adapters.snapshots import Snapshot
 
-TIMED = 500
-DRAWS = 100
-TRUST = 0.25
-"""The challenger's part in judging. On IBM's live customers a better model (holdout AUC 0.870 against 0.836) then seems worse by 0.02,
-and one turned upside down by 0.29; judged by the champion alone 0.04 and 0.71; by both alike 0.00 and 0.00,
-which sees nothing (measured)."""
-FRESH = timedelta(days=1)
-"""A daily feed's newest day is yesterday's; what was measured on an older one is as old as that day."""
+SCORES = "daily_scores"
+JUST_BEFORE = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True)
-class Answers:
-    """A model's probabilities of some customers, NaN where it failed, and the seconds of single answers."""
+def known(platform: Platform, plan: Plan, progress: Progress, now: datetime) -> Evidence:
+    """What is known now: of a batch what was measured after it, of requests what they say now."""
+    if plan.evidence == "api":
+        from churn_platform.flows.rollout_requests import request_evidence
 
-    probability: NDArray[np.float64]
-    seconds: NDArray[np.float64]
+        return request_evidence(platform, plan, progress, now)
+    if plan.stages[min(progress.stage, len(plan.stages) - 1)].gate == "health" and progress.phase == "staged":
+        return health_evidence(platform, plan, progress, now)
+    return kept(platform, plan)
+
+
+def measure_open(platform: Platform) -> tuple[RecordedRollout, Evidence] | None:
+    """Measure the rollout under way; None where none is."""
+    recorded = platform.ops.rollout(platform.policies.governance.model)
+    return None if recorded is None else (recorded, measure(platform, recorded))
+
+
+def measure(platform: Platform, recorded: RecordedRollout) -> Evidence:
+    """Measure a rollout's present stage after a batch, and keep it; a measurement that fails is kept as that.
+
+    Returns:
+        what was kept, which the next tick decides on.
+    """
+    plan, progress, now = recorded.plan, recorded.progress, platform.now()
+    try:
+        evidence = batch_evidence(platform, plan, progress, now)
+    except Exception as error:  # nothing is known, and that is told: nothing advances on it
+        evidence = Evidence(plan.digest, progress.stage, problem=f"nothing could be measured: {error}")
+    content = json.dumps(evidence.to_dict(), indent=1).encode()
+    folder = _folder(platform, plan)
+    write_atomically(folder / f"{now:%Y-%m-%d}.json", content)
+    write_atomically(folder / "latest.json", content)
+    return evidence
+
+
+def kept(platform: Platform, plan: Plan) -> Evidence:
+    """What was measured last for this plan; evidence of nothing where nothing was, or the file is damaged."""
+    path = _folder(platform, plan) / "latest.json"
+    try:
+        return Evidence.from_dict(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        problem = "nothing has been measured yet: the day's batch does it (`churn day`)"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"{path} cannot be read ({error}): materialise rollout_evidence again"
+    return Evidence(plan.digest, -1, problem=problem)
+
+
+def health_evidence(platform: Platform, plan: Plan, progress: Progress, now: datetime) -> Evidence:
+    """Whether the challenger's package is verified, loads, and answers as its booster does: known at once, without a batch."""
+    challenger = both_models.package(platform, plan.package)
+    return collected(plan.digest, progress.stage, [("healthy", Measure(both_models.healthy(challenger), 1, now))])
 
 
 def batch_evidence(platform: Platform, plan: Plan, progress: Progress, now: datetime) -> Evidence:
-    """The evidence of the present stage from the customers observed since it began; without any, only the package's health."""
-    champion, challenger = (
-        _package(platform, platform.ops.model(version).package_digest) for version in (plan.champion, plan.challenger)
-    )
-    measures: list[tuple[str, Measure]] = [("healthy", Measure(_healthy(challenger), 1, now))]
-    rows = {one.digest: _observed(platform, one, progress.entered, now) for one in (champion, challenger)}
-    ours, theirs = _in_common(rows[champion.digest], rows[challenger.digest])
+    """The evidence of the present stage after the newest batch; without one, only the package's health."""
+    from churn_platform.flows.rollout_outcomes import arms_of, realised_loss
+
+    two = both_models.pair(platform, plan)
+    measures: list[tuple[str, Measure]] = [("healthy", Measure(both_models.healthy(two.challenger), 1, now))]
+    batch = newest_batch(platform)
+    if batch is None:
+        return collected(plan.digest, progress.stage, measures)
+    if problem := _not_by_plan(batch, plan, progress):
+        return Evidence(plan.digest, progress.stage, problem=problem)
+    at = batch.published_at
+    if at <= progress.entered:
+        at = min(at, progress.entered - JUST_BEFORE)  # the batch was made before the stage: it says nothing of it
+    last = date.fromisoformat(batch.partition)
+    ours, theirs = _recent(platform, two, last)
     if len(ours):
-        newest = pd.to_datetime(ours["observation_date"]).max().date()
-        at = now if now.date() - newest <= FRESH else datetime.combine(newest, time_of_day.max, tzinfo=UTC)
-        measures += _measured(champion, _answers(champion, ours), challenger, _answers(challenger, theirs), at)
-    return collected(plan.digest, progress.stage, measures)
+        champion, challenger = both_models.answers(two.champion, ours), both_models.answers(two.challenger, theirs)
+        measures += both_models.served(challenger, at) + both_models.compared(two, champion, challenger, at)
+        measures += realised_loss(platform, plan, (ours, champion), (theirs, challenger), last, at)
+    if batch.about.get("challenger_failed"):
+        measures = [(name, replace(one, value=1.0) if name == "error_rate" else one) for name, one in measures]
+    arms = arms_of(platform, plan, progress, at, now) if plan.outcome_test is not None else None
+    return collected(plan.digest, progress.stage, measures, arms)
 
 
-def _measured(
-    champion: ModelPackage, one: Answers, challenger: ModelPackage, other: Answers, at: datetime
-) -> list[tuple[str, Measure]]:
-    rows = len(other.probability)
-    failed = ~((other.probability > 0) & (other.probability < 1))
-    good = ~failed & (one.probability > 0) & (one.probability < 1)
-    found = [("error_rate", Measure(float(failed.mean()), rows, at))]
-    if len(other.seconds):
-        found.append(("p99", Measure(float(np.quantile(other.seconds, 0.99)), len(other.seconds), at)))
-    if len(other.seconds) and len(one.seconds):
-        longer = float(np.median(other.seconds) / np.median(one.seconds) - 1)
-        found.append(("latency_increase", Measure(longer, len(other.seconds), at)))
-    if not good.any():
-        return found
-    p, q = one.probability[good], other.probability[good]
-    count = int(good.sum())
-    edges = np.unique(champion.reference.decile_cuts)
-    binned = [np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1) for scores in (p, q)]
-    found.append(("score_shift", Measure(float(kl_divergence(*binned)), count, at)))
-    lost, error = _auc_lost(p, q)
-    gained = expected_auc(q) - expected_auc(p)
-    better = expected_f1(q, challenger.model.threshold.value) - expected_f1(p, champion.model.threshold.value)
-    return [
-        *found,
-        ("auc_degradation", Measure(lost, count, at, error)),
-        ("auc_gain", Measure(gained, count, at)),
-        ("f1_gain", Measure(better, count, at)),
-    ]
+def vindicated_shift(platform: Platform, two: Pair, as_of: date) -> float:
+    """How far the challenger's scores differ from the champion's where outcomes have already judged both: on the days behind
+    its fitting whose outcomes training knew. 0 where there are none.
 
-
-def _auc_lost(p: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[float, float]:
-    """The champion's AUC minus the challenger's and its standard error, over outcomes drawn from both models' probabilities."""
-    rng = np.random.default_rng(0)
-    between = (1 - TRUST) * p + TRUST * q
-    ahead = _mean_ranks(p) - _mean_ranks(q)
-    lost = []
-    for _ in range(DRAWS):
-        left = rng.random(len(between)) < between
-        pairs = int(left.sum()) * int((~left).sum())
-        if pairs:
-            lost.append(float(ahead[left].sum()) / pairs)  # an AUC is the leavers' ranks over the pairs, and a constant
-    if len(lost) < DRAWS // 2:
-        return float("nan"), 0.0
-    return float(np.mean(lost)), float(np.std(lost, ddof=1))
-
-
-def _mean_ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks from 1; equal scores share the mean of theirs."""
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return ranks
-
-
-def _answers(package: ModelPackage, rows: pd.DataFrame) -> Answers:
-    """What the package says of each row; a row on which it fails is NaN, and a package that fails on all says so in each."""
-    try:
-        values = package.model.values(rows)
-        explained = package.contributions(values)
-        probability = 1 / (1 + np.exp(-explained.margin))
-    except Exception:  # whatever it is: a model that cannot answer is what an error rate counts
-        return Answers(np.full(len(rows), np.nan), np.empty(0))
-    seconds = np.empty(TIMED)
-    for number in range(TIMED):
-        place = number % len(values)
-        began = time.perf_counter()
-        package.contributions(values[place : place + 1])
-        seconds[number] = time.perf_counter() - began
-    return Answers(probability, seconds)
-
-
-def _healthy(package: ModelPackage) -> float:
-    """1 where the package's tables say what its booster says on rows made to sit on its thresholds."""
-    from churn_platform.explanation.errors import ExplanationError
-    from churn_platform.explanation.pattern_tables.verification import refuse_unlike_booster
-
-    try:
-        if package.pattern_tables is not None:
-            refuse_unlike_booster(package.pattern_tables, package.model.booster)
-        return 1.0
-    except (ExplanationError, ValueError):
+    A successor of a world that changed scores differently, and was found to be right; what a rollout watches for is *another* difference.
+    """
+    last = as_of - platform.policies.label.horizon
+    if last < two.unseen_from:
         return 0.0
+    ours, theirs = two.rows(platform, two.unseen_from, last)
+    if len(ours) < platform.policies.rollout.batch.min_requests:
+        return 0.0
+    one, other = both_models.answers(two.champion, ours, 0), both_models.answers(two.challenger, theirs, 0)
+    if both_models.failed(one).any() or both_models.failed(other).any():
+        return 0.0
+    return both_models.score_shift(two.champion, one.probability, other.probability)
 
 
-def _observed(platform: Platform, package: ModelPackage, entered: datetime, now: datetime) -> pd.DataFrame:
-    feature_set = FEATURE_SETS[package.model.feature_set]
-    return platform.warehouse.features(feature_set, entered.date(), now.date())
+def newest_batch(platform: Platform) -> Snapshot | None:
+    """The pointer of the newest day of published scores; None before the first."""
+    from churn_platform.adapters.snapshots import NothingPublishedError, latest
+
+    try:
+        return latest(platform.settings.published, SCORES)
+    except NothingPublishedError:
+        return None
 
 
-def _in_common(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The customers and days that both models have features of, in one order."""
-    keys = ["customer_id", "observation_date"]
-    one, other = (rows.set_index(keys, drop=False).sort_index() for rows in (one, other))
-    both = one.index.intersection(other.index)
-    return tuple(_plain(rows.loc[both]) for rows in (one, other))  # type: ignore[return-value]
+def _not_by_plan(batch: Snapshot, plan: Plan, progress: Progress) -> str:
+    """Why a batch that was published in this stage was not made by its plan; empty where it was, or is older than the stage."""
+    if batch.published_at <= progress.entered or progress.phase != "staged" or weight_of(plan, progress) == 0:
+        return ""
+    if batch.about.get("rollout") == plan.digest:
+        return ""
+    return f"the scores of {batch.partition} were not made by this plan: score the day again (`churn score {batch.partition}`)"
 
 
-def _plain(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.reset_index(drop=True)
+def _recent(platform: Platform, two: Pair, last: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of both models from `last` back, over at most a window and `max_rows` customers."""
+    policy = platform.policies.rollout.batch
+    ours, theirs = two.rows(platform, last, last)
+    if not len(ours):
+        return ours, theirs
+    days = min(policy.window.days, max(1, policy.max_rows // len(ours)))
+    first = max(last - timedelta(days=days - 1), two.unseen_from)
+    return (ours, theirs) if first >= last else two.rows(platform, first, last)
 
 
-def _package(platform: Platform, digest: str) -> Any:
-    from churn_platform.adapters.packages import read_package
-    from churn_platform.training.candidate import ModelPackage
-
-    return ModelPackage.from_files(digest, read_package(platform.settings.packages, digest, platform.signer.verifier))
+def _folder(platform: Platform, plan: Plan) -> Path:
+    home: Path = platform.settings.home
+    return home / "rollouts" / plan.digest[:16]

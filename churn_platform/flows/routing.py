@@ -37,7 +37,9 @@ def publish_routing(platform: Platform) -> Routing:
     served = None
     if champion is not None:
         served = ServedModel(champion.version, platform.ops.model(champion.version).package_digest)
-    sequence = max(0 if champion is None else champion.ledger_sequence, 0 if switch is None else switch.ledger_sequence)
+    rollouts = platform.ops.rollouts(model_name)
+    moves = (champion.ledger_sequence if champion else 0, switch.ledger_sequence if switch else 0)
+    sequence = max(*moves, *(one.sequence for one in rollouts))
     challenger, split = _split(platform)
     routing = Routing(sequence, served, challenger, split, kill=kill)
     if _written(platform.settings.routing_file) != routing:

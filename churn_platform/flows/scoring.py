@@ -249,18 +249,28 @@ def _score_split(
     platform: Platform, version: str, package: ModelPackage, day: date, rows: pd.DataFrame, split: Split
 ) -> ScoredDay:
     """A day under a rollout: each customer by the model that the plan's draw gives them, all in one snapshot."""
-    other = platform.warehouse.features(FEATURE_SETS[split.package.model.feature_set], day, day)
+    about: dict[str, object] = {"challenger": split.version, "rollout": split.plan}
     drawn = challenged(split.salt, rows["customer_id"].astype(str), split.weight)
-    drawn &= rows["customer_id"].isin(other["customer_id"]).to_numpy()
-    theirs = other[other["customer_id"].isin(rows.loc[drawn, "customer_id"])]
-    parts = [(version, package, rows[~drawn]), (split.version, split.package, theirs)]
-    scorers, scores = [], []
-    for name, scored_by, part in parts:
-        if len(part):
-            scorers.append(Scorer(platform, name, scored_by, len(part)))
-            scores += list(scorers[-1].scores(cut(part, day_order(part))))
+    scorers: list[Scorer] = []
+    scores: list[pd.DataFrame] = []
+    try:  # a challenger that fails costs nobody their score: the champion answers, and the rollout is told
+        if split.package is None:
+            raise ScoringError(split.problem)
+        other = platform.warehouse.features(FEATURE_SETS[split.package.model.feature_set], day, day)
+        drawn &= rows["customer_id"].isin(other["customer_id"]).to_numpy()
+        theirs = other[other["customer_id"].isin(rows.loc[drawn, "customer_id"])]
+        if len(theirs):
+            scorers.append(Scorer(platform, split.version, split.package, len(theirs)))
+            scores += list(scorers[-1].scores(cut(theirs, day_order(theirs))))
+    except Exception as error:
+        scorers, scores = [], []
+        drawn[:] = False
+        about["challenger_failed"] = f"{type(error).__name__}: {error}"
+    ours = rows[~drawn]
+    if len(ours):
+        scorers.append(Scorer(platform, version, package, len(ours)))
+        scores += list(scorers[-1].scores(cut(ours, day_order(ours))))
     merged = pd.concat(scores).sort_values("customer_id", kind="stable").reset_index(drop=True)
-    about = {"challenger": split.version, "rollout": split.plan}
     return _published(platform, version, package, day, [merged], scorers, about)
 
 

@@ -54,8 +54,23 @@ def training_summary(platform: Platform, stages: Mapping[str, float], seconds: f
         "newest_registered": trained.version if trained else None,
         "decision": last.outcome if last else None,
         "reasons": list(last.reasons) if last else [],
+        "rollout": _open_rollout(platform),
         **_champion(platform),
         "seconds": {**stages, "total": round(seconds, 3)},
+    }
+
+
+def _open_rollout(platform: Platform) -> Summary | None:
+    """The rollout under way, in one line's worth; None where none is."""
+    recorded = platform.ops.rollout(platform.policies.governance.model)
+    if recorded is None:
+        return None
+    plan = recorded.plan
+    return {
+        "rollout": recorded.rollout,
+        "challenger": plan.challenger,
+        "champion": plan.champion,
+        "strategy": plan.strategy,
     }
 
 

@@ -20,22 +20,19 @@ class ScoresStoppedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Split:
-    """The challenger of the rollout under way, and the share of customers whom it answers."""
+    """The challenger of the rollout under way, and the share of customers whom it answers; without a usable package, why."""
 
     version: str
-    package: ModelPackage
+    package: ModelPackage | None
     salt: str
     weight: float
     plan: str
+    problem: str = ""
 
 
 def split_now(platform: Platform) -> Split | None:
-    """Who answers whom besides the champion; None without a rollout, and while its challenger answers nobody.
-
-    Raises:
-        PackageError: the challenger's package is damaged.
-    """
-    from churn_platform.adapters.packages import read_package
+    """Who answers whom besides the champion; None without a rollout, and while its challenger answers nobody."""
+    from churn_platform.adapters.packages import PackageError, read_package
     from churn_platform.rollout.progress import weight_of
     from churn_platform.training.candidate import ModelPackage
 
@@ -46,8 +43,12 @@ def split_now(platform: Platform) -> Split | None:
     weight = weight_of(plan, recorded.progress)
     if weight == 0:
         return None
-    files = read_package(platform.settings.packages, plan.package, platform.signer.verifier)
-    return Split(plan.challenger, ModelPackage.from_files(plan.package, files), plan.salt, weight, plan.digest)
+    about = (plan.salt, weight, plan.digest)
+    try:
+        files = read_package(platform.settings.packages, plan.package, platform.signer.verifier)
+        return Split(plan.challenger, ModelPackage.from_files(plan.package, files), *about)
+    except (PackageError, ValueError) as error:  # the champion answers for it, and the rollout is told
+        return Split(plan.challenger, None, *about, problem=str(error))
 
 
 def refuse_if_stopped(platform: Platform) -> None:

@@ -130,6 +130,24 @@ class CanaryPolicy(Block):
             )
 
 
+class BatchEvidencePolicy(Block):
+    """A rollout without requests: the daily batch is all that is known."""
+
+    stage: Span
+    stale_after: Span
+    hold_budget: Span
+    window: Span
+    max_rows: Rows
+    min_requests: Rows
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What is known of one batch must still count when the stage is over."""
+        if self.stale_after < self.stage:
+            yield Contradiction(
+                "stale_after", "it is shorter than a stage, so no batch would ever count.", "Keep it at or above stage."
+            )
+
+
 class ShadowPolicy(Block):
     """The challenger answers beside the champion, unseen."""
 
@@ -171,6 +189,7 @@ class RolloutPolicy(Block):
     watch: Span
     false_rollbacks: Probability
     canary: CanaryPolicy
+    batch: BatchEvidencePolicy
     shadow: ShadowPolicy
     blue_green: BlueGreenPolicy
     ab_test: AbTestPolicy

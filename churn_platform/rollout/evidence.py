@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,48 @@ class Evidence:
     measures: Mapping[str, Measure] = field(default_factory=dict)
     arms: Arms | None = None
     problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; a value that is no number stays told as text (`nan`), since JSON has none."""
+        return {
+            "plan": self.plan,
+            "stage": self.stage,
+            "measures": {
+                name: {"value": str(one.value), "rows": one.rows, "at": one.at.isoformat(), "error": str(one.error)}
+                for name, one in self.measures.items()
+            },
+            "arms": None
+            if self.arms is None
+            else {name: _told(getattr(self.arms, name)) for name in Arms.__dataclass_fields__},
+            "problem": self.problem,
+        }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Evidence:
+        """The evidence that `to_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it was written by nobody who knows the form.
+
+        >>> from datetime import UTC
+        >>> known = Evidence("p", 0, {"p99": Measure(0.02, 500, datetime(2026, 6, 1, tzinfo=UTC))})
+        >>> Evidence.from_dict(known.to_dict()) == known
+        True
+        """
+        measures = {
+            str(name): Measure(
+                float(one["value"]), int(one["rows"]), datetime.fromisoformat(one["at"]), float(one["error"])
+            )
+            for name, one in told["measures"].items()
+        }
+        arms = told["arms"]
+        if arms is not None:
+            arms = Arms(**{**arms, "at": datetime.fromisoformat(arms["at"])})
+        return cls(str(told["plan"]), int(told["stage"]), measures, arms, str(told["problem"]))
+
+
+def _told(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def collected(plan: str, stage: int, found: Iterable[tuple[str, Measure]], arms: Arms | None = None) -> Evidence:

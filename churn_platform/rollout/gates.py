@@ -22,7 +22,7 @@ from churn_platform.rollout.verdicts import Check, Verdict
 GROSS = 1e-6
 """Chance at which a share of errors ends a stage before the requests it waits for: over a thousand looks, one rollout in a thousand."""
 
-GUARDRAILS = ("error_rate", "p99", "score_shift", "auc_degradation", "healthy")
+GUARDRAILS = ("error_rate", "p99", "score_shift", "auc_degradation", "realised_auc_loss", "healthy")
 WANTED: dict[Gate, tuple[str, ...]] = {
     "latency_and_errors": ("error_rate", "p99"),
     "latency_errors_metrics": ("error_rate", "p99", "score_shift"),
@@ -129,6 +129,12 @@ def _auc_degradation(measure: Measure, limits: Limits) -> tuple[Verdict, str]:
     return ("fail" if measure.value > chance else "inconclusive"), said
 
 
+def _realised_auc_loss(measure: Measure, limits: Limits) -> tuple[Verdict, str]:
+    """As `_auc_degradation`, of outcomes that have come; no gate waits for it, since they come weeks late."""
+    verdict, said = _auc_degradation(measure, limits)
+    return verdict, f"by {measure.rows:,} outcomes that training could not know, {said}"
+
+
 def _latency_increase(measure: Measure, limits: Limits) -> tuple[Verdict, str]:
     said = f"answers take {measure.value:+.1%} as long, {limits.max_latency_increase:+.1%} is allowed"
     return _at_most(measure.value, limits.max_latency_increase), said
@@ -165,6 +171,7 @@ JUDGED: dict[str, tuple[Callable[[Limits], int], Callable[[Measure, Limits], tup
     "p99": (_requests, _p99),
     "score_shift": (_requests, _score_shift),
     "auc_degradation": (_outcomes, _auc_degradation),
+    "realised_auc_loss": (_outcomes, _realised_auc_loss),
     "latency_increase": (_requests, _latency_increase),
     "auc_gain": (_outcomes, _gain("AUC")),
     "f1_gain": (_outcomes, _gain("F1")),

@@ -15,6 +15,8 @@ from churn_platform.governance.canonical import digest_of
 Strategy = Literal["canary", "shadow", "blue_green", "ab_test"]
 Gate = Literal["latency_and_errors", "latency_errors_metrics", "full_metrics", "shadow_criteria", "health", "outcomes"]
 OnHoldExhausted = Literal["rollback", "ask"]
+Source = Literal["api", "batch"]
+"""Where evidence comes from: the requests that the API answers, or the daily batch where no requests come."""
 
 
 class PlanError(ValueError):
@@ -73,6 +75,7 @@ class Plan:
     challenger: str
     package: str
     strategy: Strategy
+    evidence: Source
     risk_tier: str
     salt: str
     stages: tuple[Stage, ...]

@@ -12,13 +12,14 @@ Belongs here: putting a plan together. Does not belong here: the plan's values (
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from churn_platform.policies.releasing import RolloutPolicy
+from churn_platform.policies.releasing import BatchEvidencePolicy, RolloutPolicy
 from churn_platform.rollout.ab_test import ab_stages, outcome_test
 from churn_platform.rollout.blue_green import blue_green_stages
 from churn_platform.rollout.canary import canary_stages
-from churn_platform.rollout.plan import Limits, OutcomeTest, Plan, Stage, Strategy
+from churn_platform.rollout.plan import Limits, OutcomeTest, Plan, Source, Stage, Strategy
 from churn_platform.rollout.shadow import shadow_stages
 
 
@@ -41,6 +42,7 @@ def plan_rollout(
     base_rate: float,
     label_horizon: timedelta,
     strategy: Strategy | None = None,
+    evidence: Source = "api",
 ) -> Plan:
     """The plan by which `challenger` is to succeed `champion`.
 
@@ -53,6 +55,8 @@ def plan_rollout(
         max_score_shift: largest difference of the score distributions, as drift of predictions is measured.
         base_rate: the champion's churn rate, for the sample of an A/B test.
         label_horizon: how late an outcome comes.
+        evidence: where it will come from. Without requests (`batch`) every stage in which customers meet the challenger lasts at
+            least one batch, and what is known is as fresh as the last batch; the gates ask for the same metrics.
 
     Raises:
         PlanError: the policy's figures make no plan.
@@ -84,12 +88,20 @@ def plan_rollout(
         policy.false_rollbacks,
     )
     watch = Stage("watch", 1.0, policy.watch, "full_metrics", canary.hold_budget)
+    if evidence == "batch":
+        stages, watch = tuple(_in_batches(stage, policy.batch) for stage in stages), _in_batches(watch, policy.batch)
+        limits = replace(
+            limits,
+            stale_after=policy.batch.stale_after,
+            min_requests=min(limits.min_requests, policy.batch.min_requests),
+        )
     return Plan(
         model=model,
         champion=champion,
         challenger=challenger,
         package=package,
         strategy=chosen,
+        evidence=evidence,
         risk_tier=risk_tier,
         salt=salt,
         stages=stages,
@@ -99,3 +111,10 @@ def plan_rollout(
         on_hold_exhausted=policy.on_hold_exhausted,
         policy=policy_digest,
     )
+
+
+def _in_batches(stage: Stage, policy: BatchEvidencePolicy) -> Stage:
+    """The stage where a batch a day is all that is known; a health check looks at the package and needs no batch."""
+    if stage.gate == "health":
+        return stage
+    return replace(stage, dwell=max(stage.dwell, policy.stage), hold_budget=max(stage.hold_budget, policy.hold_budget))

@@ -28,6 +28,8 @@ class RecordedRollout:
     plan: Plan
     events: tuple[Event, ...]
     checks: tuple[Mapping[str, str], ...]
+    sequence: int = 0
+    """The ledger entry of its newest event."""
 
     @property
     def progress(self) -> Progress:
@@ -110,7 +112,8 @@ def named(connection: sa.Connection, rollout: str) -> RecordedRollout:
         rollout_events.select().where(rollout_events.c.rollout == rollout).order_by(rollout_events.c.position)
     ).all()
     events = tuple(Event(one.kind, one.at, one.actor, tuple(one.reasons)) for one in found)
-    return RecordedRollout(rollout, plan, events, tuple(found[-1].checks) if found else ())
+    newest = (tuple(found[-1].checks), found[-1].ledger_sequence) if found else ((), 0)
+    return RecordedRollout(rollout, plan, events, *newest)
 
 
 def matching(connection: sa.Connection, model_name: str) -> tuple[RecordedRollout, ...]:

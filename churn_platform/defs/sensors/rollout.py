@@ -14,21 +14,28 @@ from churn_platform.defs.resources import installed_platform
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Decides on the rollout under way from what is known now, and carries it out: advance, hold, roll back, complete.",
 )
-def rollout_tick(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """One tick; what it did is said, and what changed is in the ledger."""
+def rollout_tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """One tick; what it did is said, what changed is in the ledger, and the asset `rollout_state` shows where it stands."""
     from churn_platform.adapters.ops_store import RolloutConflict
+    from churn_platform.defs.rollout_metadata import rollout_metadata
     from churn_platform.flows.rollout import tick
+    from churn_platform.flows.rollout_beginning import RolloutError
+    from churn_platform.flows.rollout_status import status
 
+    platform = installed_platform()
     try:
-        done = tick(installed_platform())
-    except RolloutConflict as conflict:
-        return dg.SkipReason(str(conflict))
+        done = tick(platform)
+    except (RolloutConflict, RolloutError) as conflict:
+        return dg.SensorResult(skip_reason=str(conflict))
     if done is None:
-        return dg.SkipReason("no rollout is under way")
+        return dg.SensorResult(skip_reason="no rollout is under way")
     recorded, decision = done
     said = f"{recorded.rollout} of {recorded.plan.challenger}: {decision.action}, {decision.reasons[0]}"
     context.log.info(said)
-    return dg.SkipReason(said)
+    if decision.action == "hold":
+        return dg.SensorResult(skip_reason=said)
+    moved = dg.AssetMaterialization("rollout_state", metadata=rollout_metadata(status(platform)))
+    return dg.SensorResult(skip_reason=said, asset_events=[moved])
 
 
 ROLLOUT_SENSORS = [rollout_tick]

@@ -116,9 +116,20 @@ def _happenings(platform: Platform, steps: Sequence[Step], last: date) -> list[H
             )
             for champion in ops.champion_history(model)
         ),
+        *(
+            Happening(
+                event.at.date(),
+                "rollout",
+                f"{rollout.rollout} of {rollout.plan.challenger} {event.kind.replace('_', ' ')}: {'; '.join(event.reasons)}",
+                None,
+                {"rollout": rollout.rollout, "event": event.kind, "challenger": rollout.plan.challenger},
+            )
+            for rollout in ops.rollouts(model)
+            for event in rollout.events
+        ),
         *_change(platform),
     ]
-    kinds = ("change", "failed_run", "finding", "ticket", "training", "decision", "release")
+    kinds = ("change", "failed_run", "finding", "ticket", "training", "decision", "rollout", "release")
     return sorted((one for one in found if one.day <= last), key=lambda one: (one.day, kinds.index(one.kind)))
 
 

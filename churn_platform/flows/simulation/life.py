@@ -20,10 +20,11 @@ from churn_platform.adapters import clock
 from churn_platform.adapters.life_journal import LifeJournal, Step
 from churn_platform.adapters.platform import Platform
 
-HISTORY, FIRST_TRAINING, JOB, TICKETS, DECISION, TRAINING, LIVED = (
+HISTORY, FIRST_TRAINING, JOB, ROLLOUT, TICKETS, DECISION, TRAINING, LIVED = (
     "history",
     "first_training",
     "job",
+    "rollout",
     "tickets",
     "decision",
     "training",
@@ -96,6 +97,8 @@ class _Life:
             has_champion = self._champion() is not None
             # without a champion nothing can be scored; the day's data are taken in all the same
             self._job(day, JOB, "day" if has_champion else "history", (day, day))
+            if has_champion:
+                self._roll_out(day)
             self._alert(day)
             if has_champion:
                 self._retrain(day)
@@ -104,6 +107,14 @@ class _Life:
         processor = round(time.process_time() - worked, 4)
         self._record(Step(day, LIVED, time.perf_counter() - began, {"processor_seconds": processor}))
         self._tell(day, LIVED)
+
+    def _roll_out(self, day: date) -> None:
+        """Decide on the rollout under way from what the day's batch has shown; what a daemon does each minute."""
+        from churn_platform.flows.rollout import tick
+
+        with self._step(day, ROLLOUT) as doing:
+            if doing:
+                tick(self._platform)
 
     def _alert(self, day: date) -> None:
         """Tickets for what was found; their messages are recorded, and none is sent out of a simulated life."""

@@ -14,6 +14,9 @@ from rollouts import START, good
 
 from churn_platform.adapters.ops_store import OpsStore, RolloutConflict
 from churn_platform.flows import rollout as flow
+from churn_platform.flows import rollout_effects as effects
+from churn_platform.flows.rollout_beginning import RolloutError
+from churn_platform.flows.rollout_status import status
 from churn_platform.governance.registration import Registration
 from churn_platform.policies import load_policies
 from churn_platform.rollout.evidence import Evidence, Measure
@@ -31,7 +34,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ops.db"
         self.policies = POLICIES
-        self.settings = SimpleNamespace(packages=folder)
+        self.settings = SimpleNamespace(packages=folder, predictions=folder / "predictions", home=folder)
         self.signer = SimpleNamespace(verifier=None)
         self.at = START
         self.ops = OpsStore.open(self.path)
@@ -54,8 +57,8 @@ def registration(package: str) -> Registration:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setattr(flow, "_verify", lambda platform, digest: None)
-    monkeypatch.setattr(flow, "_mirror", lambda platform: None)
+    monkeypatch.setattr(effects, "verify", lambda platform, digest: None)
+    monkeypatch.setattr(effects, "mirror", lambda platform, champion_changed=False: None)
     made = Home(tmp_path)
     by: dict[str, Any] = {"actor": "person:me", "at": START}
     for package in ("1", "2"):
@@ -80,9 +83,9 @@ def not_at_all(platform: Any, plan: Plan, progress: Progress, now: datetime) -> 
 
 def test_a_canary_goes_through_every_stage_is_promoted_watched_and_finished(home: Any) -> None:
     assert flow.tick(home, well) is None
-    flow.start(home, "churn-2", "me", "it won")
+    flow.start(home, "churn-2", "me", "it won", evidence="api")
     weights = []
-    while (told := flow.status(home, well))["next"] is not None:
+    while (told := status(home, well))["next"] is not None:
         weights.append(told["weight"])
         home.at = datetime.fromisoformat(told["stage"]["lasts_until"])
         flow.tick(home, well)
@@ -94,7 +97,7 @@ def test_a_canary_goes_through_every_stage_is_promoted_watched_and_finished(home
 
 
 def test_a_controller_that_starts_anew_two_hundred_times_skips_no_stage_and_shortens_none(home: Any) -> None:
-    recorded = flow.start(home, "churn-2", "me", "it won")
+    recorded = flow.start(home, "churn-2", "me", "it won", evidence="api")
     plan, entered = recorded.plan, {0: START}
     for _ in range(200):
         home.reopened()
@@ -110,7 +113,7 @@ def test_a_controller_that_starts_anew_two_hundred_times_skips_no_stage_and_shor
 
 
 def test_a_collector_that_fails_holds_and_says_so_and_after_the_budget_the_challenger_goes(home: Any) -> None:
-    flow.start(home, "churn-2", "me", "it won")
+    flow.start(home, "churn-2", "me", "it won", evidence="api")
     home.at += timedelta(hours=2)
     done = flow.tick(home, not_at_all)
     assert done is not None
@@ -125,7 +128,7 @@ def test_a_collector_that_fails_holds_and_says_so_and_after_the_budget_the_chall
 
 @pytest.mark.parametrize("promoted", [False, True])
 def test_a_broken_challenger_goes_at_the_next_tick_and_the_champion_is_who_it_was(home: Any, promoted: bool) -> None:
-    flow.start(home, "churn-2", "me", "it won")
+    flow.start(home, "churn-2", "me", "it won", evidence="api")
     if promoted:
         flow.promote(home, "me", "all is well", well)
         assert home.ops.champion(MODEL).version == "churn-2"
@@ -138,12 +141,12 @@ def test_a_broken_challenger_goes_at_the_next_tick_and_the_champion_is_who_it_wa
 
 
 def test_a_person_may_answer_for_the_unknown_and_not_for_a_failure(home: Any) -> None:
-    flow.start(home, "churn-2", "me", "it won")
+    flow.start(home, "churn-2", "me", "it won", evidence="api")
     assert flow.advance(home, "me", "nobody calls at night", not_at_all).progress.stage == 1
     for act in (flow.advance, flow.promote):
-        with pytest.raises(flow.RolloutError, match=r"20\.0% of 900 requests failed"):
+        with pytest.raises(RolloutError, match=r"20\.0% of 900 requests failed"):
             act(home, "me", "I know better", badly)
-    with pytest.raises(flow.RolloutError, match="say who you are and why"):
+    with pytest.raises(RolloutError, match="say who you are and why"):
         flow.advance(home, " ", "why", well)
     held = flow.hold(home, "me", "price change")
     assert held.progress.held == START
@@ -156,25 +159,25 @@ def test_a_person_may_answer_for_the_unknown_and_not_for_a_failure(home: Any) ->
     assert done is not None
     assert done[1].action == "advance"
     flow.rollback(home, "me", "enough")
-    assert flow.status(home)["phase"] == "rolled_back"
-    with pytest.raises(flow.RolloutError, match="no rollout is under way"):
+    assert status(home)["phase"] == "rolled_back"
+    with pytest.raises(RolloutError, match="no rollout is under way"):
         flow.rollback(home, "me", "again")
 
 
 def test_what_cannot_be_rolled_out_is_refused(home: Any) -> None:
-    with pytest.raises(flow.RolloutError, match="champion already"):
+    with pytest.raises(RolloutError, match="champion already"):
         flow.start(home, "churn-1", "me", "why not")
-    flow.start(home, "churn-2", "me", "it won")
+    flow.start(home, "churn-2", "me", "it won", evidence="api")
     home.ops.register_model(registration("3"), actor="person:me", at=START)
     with pytest.raises(RolloutConflict, match="R-1 of churn-2 is under way"):
         flow.start(home, "churn-3", "me", "newer")
 
 
 def test_a_champion_that_changed_besides_stops_the_promotion(home: Any) -> None:
-    flow.start(home, "churn-2", "me", "it won")
+    flow.start(home, "churn-2", "me", "it won", evidence="api")
     home.ops.register_model(registration("3"), actor="person:me", at=START)
     home.ops.promote("churn-3", "churn-1", "by hand", {"decision": "x"}, actor="person:you", at=START)
     with pytest.raises(Exception, match="expected churn-1, but by now the champion is churn-3"):
         flow.promote(home, "me", "now", well)
     assert home.ops.champion(MODEL).version == "churn-3"
-    assert flow.status(home, well)["phase"] == "staged"
+    assert status(home, well)["phase"] == "staged"

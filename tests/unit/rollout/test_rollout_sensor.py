@@ -32,8 +32,8 @@ def ticked(monkeypatch: pytest.MonkeyPatch, answer: Any) -> str:
 
 def test_a_tick_says_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ticked(monkeypatch, None) == "no rollout is under way"
-    done = (SimpleNamespace(rollout="R-1", plan=plan()), RolloutDecision("rollback", ("20 % failed",), ()))
-    assert ticked(monkeypatch, done) == "R-1 of churn-2: rollback, 20 % failed"
+    done = (SimpleNamespace(rollout="R-1", plan=plan()), RolloutDecision("hold", ("20 % failed",), ()))
+    assert ticked(monkeypatch, done) == "R-1 of churn-2: hold, 20 % failed"
     assert ticked(monkeypatch, RolloutConflict("another came first")) == "another came first"
 
 
