@@ -23,7 +23,9 @@ day_job = dg.define_asset_job(
     INGESTION_AND_FEATURES | SCORES | ROLLOUT | MONITORING,
     description="A day from landing to published scores and what was noticed, with the present champion.",
 )
-scoring_job = dg.define_asset_job("scoring", SCORES, description="Score days whose features are there.")
+scoring_job = dg.define_asset_job(
+    "scoring", SCORES | ROLLOUT, description="Score days whose features are there, and measure the rollout under way."
+)
 everything_job = dg.define_asset_job(
     "everything",
     INGESTION_AND_FEATURES | TRAINING | SCORES | ROLLOUT | MONITORING,

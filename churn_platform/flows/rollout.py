@@ -174,7 +174,7 @@ def _move(
     before = recorded.progress
     moved = platform.ops.move_rollout(recorded.rollout, recorded.position, kind, reasons, checks, actor=actor, at=at)
     effects.mirror(platform, kind == "promoted" or (kind == "rolled_back" and before.phase == "watching"))
-    if kind in ("rolled_back", "promoted"):
+    if kind in ("rolled_back", "promoted", "asked"):
         effects.record_end(platform, moved, kind, reasons)
     return moved
 

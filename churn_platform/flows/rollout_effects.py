@@ -43,7 +43,7 @@ def mirror(platform: Platform, champion_changed: bool = False) -> None:
 
 
 def record_end(platform: Platform, moved: RecordedRollout, kind: Kind, reasons: tuple[str, ...]) -> None:
-    """A challenger that was sent back becomes a ticket; one that was promoted lets that ticket rest."""
+    """A challenger that was sent back, or waits for a person, becomes a ticket; one that was promoted lets that ticket rest."""
     from churn_platform.flows.retraining import record_release_finding
 
     said = tuple(f"{moved.rollout} of {moved.plan.challenger}: {reason}" for reason in reasons)

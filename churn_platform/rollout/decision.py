@@ -6,7 +6,8 @@ Belongs here: the one rule, pure. Does not belong here: verdicts (`gates`), carr
 - A gate that passes after the stage's dwell, with no guardrail in doubt, advances; after the last stage it completes: the challenger is
   promoted, then watched.
 - A gate that fails when the stage is over rolls back.
-- Whatever is unknown holds. When it has held for the stage's hold budget it rolls back, or asks a person and goes on holding.
+- Whatever is unknown holds. When it has held for the stage's hold budget it rolls back, or asks a person and goes on holding. After
+  the promotion a person is asked in any case: everybody has the challenger, and taking a champion away on no evidence is no safer.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def decide(evidence: Evidence | None, plan: Plan, progress: Progress, now: datet
     unknown = tuple(check.reason for check in undecided if check.verdict == "inconclusive")
     waited_from = due if progress.held is None else max(due, progress.held)
     if now - waited_from >= stage.hold_budget and now >= due:
-        return _exhausted(plan, stage, unknown or ("a person holds it",), checks)
+        ask = plan.on_hold_exhausted == "ask" or progress.phase == "watching"
+        return _exhausted(stage, ask, unknown or ("a person holds it",), checks)
     if progress.held is not None:
         return RolloutDecision("hold", ("a person holds it", *unknown), checks)
     if now < due:
@@ -70,8 +72,8 @@ def _forward(plan: Plan, progress: Progress) -> Action:
     return "advance" if progress.phase == "staged" and progress.stage < len(plan.stages) - 1 else "complete"
 
 
-def _exhausted(plan: Plan, stage: Stage, unknown: tuple[str, ...], checks: tuple[Check, ...]) -> RolloutDecision:
+def _exhausted(stage: Stage, ask: bool, unknown: tuple[str, ...], checks: tuple[Check, ...]) -> RolloutDecision:
     said = f"stage {stage.name} has been undecided for its hold budget of {stage.hold_budget}"
-    if plan.on_hold_exhausted == "ask":
+    if ask:
         return RolloutDecision("hold", (f"{said}: a person decides", *unknown), checks, ask=True)
     return RolloutDecision("rollback", (said, *unknown), checks)

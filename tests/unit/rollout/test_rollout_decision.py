@@ -185,6 +185,25 @@ def test_undecided_for_the_hold_budget_rolls_back_or_asks_and_goes_on_holding() 
         assert "undecided for its hold budget of 1 day" in decided.reasons[0]
 
 
+def test_after_the_promotion_nobody_is_taken_away_for_want_of_evidence_but_a_person_is_asked() -> None:
+    agreed = plan()
+    behind = len(agreed.stages)
+    late = due(agreed, behind) + agreed.watch.hold_budget
+    decided = decide(None, agreed, at_stage(agreed, behind), late)
+    assert (decided.action, decided.ask) == ("hold", True)
+    known = good(agreed, behind, late)
+    bad = replace(known, measures={**known.measures, "error_rate": Measure(0.2, 900, late)})
+    assert decide(bad, agreed, at_stage(agreed, behind), late).action == "rollback"  # guardrails go on
+
+
+def test_without_requests_a_stage_lasts_a_batch_of_its_own_and_asks_for_the_same() -> None:
+    requests, batches = plan(), plan(evidence="batch")
+    assert [stage.gate for stage in batches.stages] == [stage.gate for stage in requests.stages]
+    assert all(stage.dwell >= POLICY.batch.stage for stage in batches.stages)
+    assert batches.digest != requests.digest
+    assert plan("blue_green", evidence="batch").stages[0].hold_budget == POLICY.blue_green.health_check
+
+
 def test_a_person_who_holds_stops_the_advance_and_not_the_guardrails_nor_for_ever() -> None:
     agreed = plan()
     over = due(agreed, 0)

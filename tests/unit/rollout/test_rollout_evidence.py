@@ -79,9 +79,7 @@ def found(
     registered = SimpleNamespace(as_of=START.date() - timedelta(days=1))
     none = pd.DataFrame({name: pd.Series(dtype="datetime64[s]") for name in OUTCOME}).assign(customer_id="")
     platform: Any = SimpleNamespace(
-        ops=SimpleNamespace(
-            model=lambda version: SimpleNamespace(package_digest=version[-1], registration=registered)
-        ),
+        ops=SimpleNamespace(model=lambda version: SimpleNamespace(package_digest=version[-1], registration=registered)),
         policies=load_policies(),
         warehouse=SimpleNamespace(
             features=lambda *_: customers, outcomes=lambda *_: none if outcomes is None else outcomes
