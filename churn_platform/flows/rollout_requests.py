@@ -4,7 +4,8 @@ What belongs here: reading the prediction log for one stage of one plan. What do
 the measures of a pair of answers (`both_models`), verdicts (`rollout/gates`).
 
 Only answers count that the challenger gave within the stage: as `challenger`, or as `shadow` where it is mirrored; after the promotion
-it is the champion. A record with an `error`, or without a probability inside (0, 1), is a failure. At most `NEWEST` answers are read, the newest.
+it is the champion. A record with an `error`, or without a probability inside (0, 1), is a failure. At most `NEWEST` answers are
+read, the newest.
 """
 
 from __future__ import annotations

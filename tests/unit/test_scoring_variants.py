@@ -65,20 +65,40 @@ def test_the_snapshot_says_which_rollout_made_it(tmp_path: Path) -> None:
     assert (about["model_version"], about["challenger"], about["rollout"]) == ("churn-1", "churn-2", "p" * 64)
 
 
-def test_a_wrong_entry_in_the_challengers_tables_publishes_nothing_of_the_day(tmp_path: Path) -> None:
+@pytest.mark.parametrize("weight", [0.05, 1.0])
+def test_a_wrong_entry_in_the_challengers_tables_leaves_everybody_to_the_champion(
+    tmp_path: Path, weight: float
+) -> None:
+    """A challenger costs nobody their score; the snapshot says that it failed, which the rollout reads."""
     rows = customers(300)
     installed = platform(tmp_path)
     installed.warehouse = SimpleNamespace(features=lambda *_: rows)
     broken: Any = Package(error=1.0, wrong=(3.25,))
+    split = Split("churn-2", broken, "R-1", weight, "p")
+    day = flow._score_rows(installed, "churn-1", Package(), DAY.date(), rows, split)  # type: ignore[arg-type]
+    assert len(day.scores) == 300
+    assert set(day.scores["model_version"]) == {"churn-1"}
+    assert "above the bound" in str(day.snapshot.about["challenger_failed"])
+
+
+def test_a_challenger_without_a_usable_package_leaves_everybody_to_the_champion(tmp_path: Path) -> None:
+    rows = customers(300)
+    installed = platform(tmp_path)
+    installed.warehouse = SimpleNamespace(features=lambda *_: rows)
+    split = Split("churn-2", None, "R-1", 0.5, "p", problem="its digest does not hold")
+    day = flow._score_rows(installed, "churn-1", Package(), DAY.date(), rows, split)  # type: ignore[arg-type]
+    assert set(day.scores["model_version"]) == {"churn-1"}
+    assert "its digest does not hold" in str(day.snapshot.about["challenger_failed"])
+
+
+def test_a_wrong_entry_in_the_champions_tables_publishes_nothing_of_the_day(tmp_path: Path) -> None:
+    rows = customers(300)
+    installed = platform(tmp_path)
+    installed.warehouse = SimpleNamespace(features=lambda *_: rows)
+    broken: Any = Package(error=1.0, wrong=(3.25,))
+    split = Split("churn-2", challenger(), "R-1", 0.5, "p")
     with pytest.raises(ValueError, match="above the bound"):
-        flow._score_rows(
-            installed,
-            "churn-1",
-            Package(),
-            DAY.date(),
-            rows,
-            Split("churn-2", broken, "R-1", 1.0, "p"),  # type: ignore[arg-type]
-        )
+        flow._score_rows(installed, "churn-1", broken, DAY.date(), rows, split)
     with pytest.raises(NothingPublishedError):
         read_snapshot(tmp_path, flow.DATASET, "2026-06-03")
 
