@@ -40,7 +40,10 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A rollout's share: customers below `weight` on the plan's own hash meet the challenger; `mirrored` ones only in the shadow."""
+    """A rollout's share: customers below `weight` on the plan's own hash meet the challenger.
+
+    `mirrored`: it answers that share beside the champion, unseen, and nobody meets it.
+    """
 
     plan: str
     strategy: str
@@ -53,7 +56,8 @@ class Split:
 class Routing:
     """Who answers. `sequence` is the ledger entry that made it so; `challenger` and `split` stand or fall together.
 
-    `blue` and `green` are the two colours of a blue-green release: the champion is one of them.
+    `blue` and `green` are the two colours of a blue-green release, the model before and the new one: the champion is one of them, and
+    the switch from one to the other is one line of this file.
     """
 
     sequence: int

@@ -7,6 +7,7 @@ the file (`serving/state.py`). Writing it again changes nothing, so whoever find
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from churn_platform.contracts.routing import Kill, KillMode, Routing, RoutingErr
 
 if TYPE_CHECKING:
     from churn_platform.adapters.ops_store import Decision
+    from churn_platform.adapters.ops_store.rollouts import RecordedRollout
 
 KILL = "kill_switch"
 LIFTED = "lifted"
@@ -40,29 +42,42 @@ def publish_routing(platform: Platform) -> Routing:
     rollouts = platform.ops.rollouts(model_name)
     moves = (champion.ledger_sequence if champion else 0, switch.ledger_sequence if switch else 0)
     sequence = max(*moves, *(one.sequence for one in rollouts))
-    challenger, split = _split(platform)
-    routing = Routing(sequence, served, challenger, split, kill=kill)
+    under_way = platform.ops.rollout(model_name)
+    parts = _Parts(served) if under_way is None or served is None else _parts(platform, served, under_way)
+    routing = Routing(
+        sequence, parts.champion, parts.challenger, parts.split, blue=parts.blue, green=parts.green, kill=kill
+    )
     if _written(platform.settings.routing_file) != routing:
         write_atomically(platform.settings.routing_file, json.dumps(routing.to_dict(), indent=1).encode())
     return routing
 
 
-def _split(platform: Platform) -> tuple[ServedModel | None, Split | None]:
-    """The open rollout's challenger and its share; neither after the promotion, when the challenger is the champion."""
+@dataclass(frozen=True)
+class _Parts:
+    """Who answers, as the rollout under way says."""
+
+    champion: ServedModel | None
+    challenger: ServedModel | None = None
+    split: Split | None = None
+    blue: ServedModel | None = None
+    green: ServedModel | None = None
+
+
+def _parts(platform: Platform, champion: ServedModel, recorded: RecordedRollout) -> _Parts:
+    """The challenger and its share. By colours: both stay loaded until the watch ends, green answers everybody from the switch on."""
     from churn_platform.rollout.progress import weight_of
 
-    recorded = platform.ops.rollout(platform.policies.governance.model)
-    if recorded is None or recorded.progress.phase != "staged":
-        return None, None
-    plan = recorded.plan
-    split = Split(
-        plan=plan.digest,
-        strategy=plan.strategy,
-        salt=plan.salt,
-        weight=weight_of(plan, recorded.progress),
-        mirrored=plan.strategy == "shadow",
-    )
-    return ServedModel(plan.challenger, plan.package), split
+    plan, progress = recorded.plan, recorded.progress
+    challenger = ServedModel(plan.challenger, plan.package)
+    weight = weight_of(plan, progress)
+    if plan.strategy == "blue_green":
+        before = ServedModel(plan.champion, platform.ops.model(plan.champion).package_digest)
+        return _Parts(challenger if weight == 1 else before, blue=before, green=challenger)
+    if progress.phase != "staged":  # promoted: the challenger is the champion
+        return _Parts(champion)
+    mirrored = plan.strategy == "shadow"
+    split = Split(plan.digest, plan.strategy, plan.salt, 1.0 if mirrored else weight, mirrored)
+    return _Parts(champion, challenger, split)
 
 
 def throw_kill_switch(platform: Platform, mode: KillMode, by: str, why: str) -> Routing:

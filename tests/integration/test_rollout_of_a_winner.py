@@ -14,8 +14,10 @@ from command_line import answer, churn
 
 from churn_platform.adapters import clock
 from churn_platform.adapters.platform import Platform, open_platform
+from churn_platform.adapters.registry import ModelRegistry
 from churn_platform.adapters.snapshots import read_contents
 from churn_platform.flows import rollout, rollout_evidence
+from churn_platform.flows.models import mirror_states
 from churn_platform.flows.routing import publish_routing
 from churn_platform.flows.scoring import score_days
 from churn_platform.rollout.assignment import challenged
@@ -91,6 +93,36 @@ def test_a_winner_reaches_everybody_from_the_daily_scores_alone(winner: Platform
     assert back.progress.phase == "rolled_back"
     assert routing(winner)["champion"]["version"] == "churn-1"
     assert winner.ops.verify_ledger().verdict == "pass"
+
+
+def test_a_rollback_brings_the_whole_package_without_registry_and_network(
+    winner: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promotion and rollback are one function with other arguments; neither waits for MLflow, nor opens a connection."""
+    import socket
+
+    first = json.loads(winner.settings.routing_file.read_text())["champion"]
+    with clock.simulated_time(winner.ops.rollouts("telco-churn")[-1].progress.entered + timedelta(hours=1)):
+        rollout.promote(winner, "ada", "all is well")
+    promoted = routing(winner)["champion"]
+    assert promoted["version"] == "churn-2"
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise OSError("the network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", refused)
+    monkeypatch.setattr(socket, "create_connection", refused)
+    monkeypatch.setattr(ModelRegistry, "mirror_states", refused)
+    monkeypatch.setattr(ModelRegistry, "client", property(refused))
+    with clock.simulated_time(winner.ops.rollouts("telco-churn")[-1].progress.entered + timedelta(hours=1)):
+        rollout.rollback(winner, "ada", "complaints from the shops")
+        (scored,) = score_days(winner, [winner.calendar.live_days[-1]]).scored
+    assert routing(winner)["champion"] == first
+    assert set(read_contents(winner.settings.published, scored.snapshot)["model_digest"]) == {first["digest"]}
+    monkeypatch.undo()
+    assert winner.registry.alias_of("champion") == "churn-2"  # the control: the registry was behind
+    mirror_states(winner)
+    assert winner.registry.alias_of("champion") == "churn-1"
 
 
 def test_the_daily_scores_draw_whom_the_plan_draws_and_survive_a_challenger_that_fails(
