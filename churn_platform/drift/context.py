@@ -21,6 +21,7 @@ from churn_platform.drift.tally import Tallies
 
 if TYPE_CHECKING:
     from churn_platform.drift.early import EarlyOutcomes
+    from churn_platform.drift.measures import Measured
     from churn_platform.policies.monitoring import DriftPolicy
 
 Findings = dict[date, list[Finding]]
@@ -75,6 +76,14 @@ class DriftContext:
         from churn_platform.drift.early import early_outcomes
 
         return early_outcomes(self, self.scored)
+
+    @cached_property
+    def single_days(self) -> Mapping[str, Measured]:
+        """Every watched column on each judged day and those before it alone, where the day has rows enough: what is sudden shows there."""
+        from churn_platform.drift.measures import measure
+
+        day = self.policy.window.model_copy(update={"length": timedelta(1), "longest": timedelta(1)})
+        return measure(self.tallies, self.baseline, self.positions(self.with_memory()), day)
 
     def with_memory(self) -> tuple[date, ...]:
         """The judged days and those before them that persistence looks back on and the timeline shows, consecutive."""

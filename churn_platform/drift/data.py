@@ -6,6 +6,9 @@ features at their own threshold (`feature`), scores (`prediction`), outcomes.
 A column has moved when the change is **significant** (Benjamini-Yekutieli over all columns of the day) **and large enough**: PSI, or the
 Kolmogorov-Smirnov and Jensen-Shannon distances together (categories: Jensen-Shannon alone), above the policy. The early families
 (newcomers, changes, sources) never rate higher than a warning: they say what is coming, the base says what has come.
+
+A change acts when it persists. One that a single day cannot show by chance (`persistence.at_once`) acts on that day: a price list that
+moves half of the day's bills needs no second morning.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from churn_platform.drift.persistence import persists
 
 REMEDY = "Look at what moved and since when; if customers really changed, retrain on newer outcomes; if not, ask the source's owner."
 TESTED = ("feature", "newcomers", "change", "source")
+SUDDEN = ("change", "source")
+"""Families that say what happened on the day. Who is observed on a day are the same customers each month, so that the features of one
+day alone say more about them than about the day."""
 
 Bools = NDArray[np.bool_]
 
@@ -59,15 +65,21 @@ def data_drift(context: DriftContext, measured: Mapping[str, Measured]) -> Findi
     """Findings of the watched columns and of the share of features that moved, for each judged day."""
     found = nothing(context.days)
     policy, memory = context.policy, len(context.with_memory()) - len(context.days)
-    adjusted = significant(measured)
+    adjusted, of_a_day = significant(measured), significant(context.single_days)
     violations = {name: moved(measured[name], adjusted[name], context) for name in adjusted}
     for name, violates in violations.items():
-        one = measured[name]
+        one, alone = measured[name], context.single_days[name]
         acting = persists(violates, policy.persistence.violations, policy.persistence.windows)
+        sudden = moved(alone, of_a_day[name], context) & (of_a_day[name] <= policy.persistence.at_once)
+        sudden &= alone.column.family in SUDDEN
         for i, day in enumerate(context.days):
             at = i + memory
-            if violates[at]:
-                found[day].append(_column(context, one, adjusted[name], at, bool(acting[at])))
+            if violates[at] and acting[at]:
+                found[day].append(_column(context, one, adjusted[name], at, acts=True))
+            elif sudden[at]:
+                found[day].append(_column(context, alone, of_a_day[name], at, acts=True))
+            elif violates[at]:
+                found[day].append(_column(context, one, adjusted[name], at, acts=False))
     for i, finding in enumerate(_share_moved(context, measured, violations, memory)):
         found[context.days[i]].insert(0, finding)
     return found

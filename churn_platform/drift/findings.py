@@ -88,7 +88,9 @@ def _explained(finding: Finding, context: DriftContext, day: date) -> Finding:
         return finding
     # what becomes of a window's customers is known until the judged day
     last = day if finding.signal in ("label_drift", "concept_drift") else finding.window.last
-    days = {finding.window.first + timedelta(n) for n in range((last - finding.window.first).days + 1)}
+    # what was late a few days ago is delivered in a heap: one day's window is judged by the days of a usual one
+    first = min(finding.window.first, last - context.policy.window.length + timedelta(1))
+    days = {first + timedelta(n) for n in range((last - first).days + 1)}
     tables = sorted(table for table in tables_behind(finding, context) if days & context.late.get(table, frozenset()))
     if not tables:
         return finding

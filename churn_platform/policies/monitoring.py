@@ -55,10 +55,12 @@ class DriftWindowPolicy(Block):
 
 
 class PersistencePolicy(Block):
-    """A finding acts only when `violations` of the last `windows` windows violate, the newest among them."""
+    """A finding acts when `violations` of the last `windows` windows violate, the newest among them; or on its day, where chance shows
+    so much on a single day with a probability of at most `at_once`."""
 
     violations: Annotated[int, Unit("windows"), Field(ge=1)]
     windows: Annotated[int, Unit("windows"), Field(ge=1)]
+    at_once: Annotated[float, Unit("probability"), Field(gt=0, le=0.001)]
 
     def contradictions(self) -> Iterator[Contradiction]:
         """k of n needs k <= n."""

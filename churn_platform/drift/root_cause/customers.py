@@ -16,6 +16,9 @@ TAKEN_UP = 0.03
 JOINED = 0.12
 """Change of a value's share among joiners at which it speaks fully."""
 JOINER_WINDOWS = (14, 28, 56)
+CLEARLY_BETTER = 3.84
+"""Chi-squared with one degree of freedom at 95 %: by so much a jump must fit better than a ramp before it is called one. The first
+joiners of a ramp look like a small jump; a jump of twelve points shows itself in three weeks of 88 joiners."""
 EVIDENCE_OF = {**dict.fromkeys(SERVICES, "joiners_services"), **dict.fromkeys(TERMS, "joiners_profile")}
 
 
@@ -61,7 +64,10 @@ def _joiners(raw: RawSignals, periods: Periods) -> list[Evidence]:
 
 
 def _pace(hits: np.ndarray, total: np.ndarray, periods: Periods, strength: float, subject: str) -> Evidence:
-    """Whether the joiners' mix changed within a fortnight or over months: the best of both shapes since the reference."""
+    """Whether the joiners' mix changed at once or little by little: the best of both shapes since the reference.
+
+    A jump must fit clearly better, since a mix that has begun to move is a ramp until it has stayed where it went.
+    """
     start = periods.in_reference.stop
     weeks = max(1, (periods.days - start) // 7)
     cut = periods.days - weeks * 7
@@ -76,7 +82,8 @@ def _pace(hits: np.ndarray, total: np.ndarray, periods: Periods, strength: float
         slope_time = np.maximum(np.arange(weeks) - at + 1.0, 0.0)
         slope = float(np.sum(sizes * slope_time * (shares - before)) / max(np.sum(sizes * slope_time**2), 1e-9))
         gradual = min(gradual, _misfit(shares, sizes, before + slope * slope_time))
-    slow = gradual <= sudden
+    share = float(np.average(shares, weights=sizes))
+    slow = (gradual - sudden) <= CLEARLY_BETTER * max(share * (1.0 - share), 1.0 / float(sizes.sum()))
     told = "the mix of joiners changes " + ("little by little" if slow else "at once")
     return Evidence("joiners_gradual" if slow else "joiners_sudden", subject, strength, float(slow), told)
 

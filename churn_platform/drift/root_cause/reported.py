@@ -1,6 +1,6 @@
 """Evidence from what the other reports found: a finding about a file says more about the cause than any series.
 
-What belongs here: which kind of evidence a finding is. What does not: the findings (`drift/schema`).
+What belongs here: which kind of evidence a finding is. What does not: the findings (`drift/schema`, `drift/early`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from churn_platform.drift.root_cause.feeds import LABELS
 from churn_platform.drift.root_cause.raw import UNKNOWN_YET
 
 STRENGTH = {"critical": 1.0, "warning": 0.8}
+EARLY = "e_detector"
 A_FEW_BLANKS = 0.3
 """Strength of a warning about blanks alone: a quiet payment day blanks half of a file's payment dates."""
 OF_STATISTIC = {"repeated_share": "rows_repeated", "scale": "numbers_rescaled"}
@@ -36,3 +37,14 @@ def reported_evidence(findings: Iterable[Finding]) -> list[Evidence]:
         strength = A_FEW_BLANKS if weak else STRENGTH[finding.severity]
         found.append(Evidence(name, finding.subject, strength, finding.value, finding.reason))
     return found
+
+
+def outcome_evidence(findings: Iterable[Finding]) -> list[Evidence]:
+    """What early outcomes say: that others leave than were scored to, or that more leave. They say that the world has changed and
+    not the customers' data, so they speak for causes that no series shows."""
+    names = {"concept_drift": "ranking_fails", "label_drift": "unforeseen_leavers"}
+    return [
+        Evidence(names[one.signal], one.subject, STRENGTH[one.severity], one.value, one.reason)
+        for one in findings
+        if one.signal in names and one.statistic == EARLY and one.acts and one.violates and one.value is not None
+    ]

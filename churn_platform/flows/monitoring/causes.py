@@ -23,7 +23,7 @@ from churn_platform.drift.root_cause.declaration import declared_causes
 from churn_platform.drift.root_cause.evidence import Evidence, strongest
 from churn_platform.drift.root_cause.feeds import RECENT, feed_evidence
 from churn_platform.drift.root_cause.ranking import CauseRanking, rank
-from churn_platform.drift.root_cause.reported import reported_evidence
+from churn_platform.drift.root_cause.reported import outcome_evidence, reported_evidence
 from churn_platform.drift.root_cause.service import service_evidence
 from churn_platform.drift.root_cause.signals import Periods
 
@@ -62,6 +62,7 @@ def rank_causes(platform: Platform, day: date, extra: Sequence[Evidence] = ()) -
         *_believable(platform, day, _raw_evidence(platform.warehouse.path, file.st_mtime_ns, reference, day)),
         *reported_evidence(_file_findings(platform, day)),
         *_own_changes(platform, reference.champion, day),
+        *outcome_evidence(_drift_findings(platform, day)),
         *extra,
     ]
     splits: dict[str, Split] = {}
@@ -108,7 +109,7 @@ def explained(platform: Platform, day: date, findings: Sequence[Finding]) -> tup
     """The findings of a day, those that act with the likeliest causes among their evidence; all as they are where none acts."""
     if not any(finding.acts for finding in findings):
         return tuple(findings)
-    return with_causes(findings, rank_causes(platform, day))
+    return with_causes(findings, rank_causes(platform, day, outcome_evidence(findings)))
 
 
 def explained_by_files(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -150,6 +151,11 @@ def _file_findings(platform: Platform, day: date) -> list[Finding]:
     """What the schema report found about the files of the last week."""
     recorded = platform.ops.findings(report="schema", first_day=day - timedelta(RECENT - 1))
     return [finding for one in recorded if one.day <= day for finding in one.findings]
+
+
+def _drift_findings(platform: Platform, day: date) -> list[Finding]:
+    """What the drift report of the day found, where it has been made."""
+    return [finding for one in platform.ops.findings(report="drift", day=day) for finding in one.findings]
 
 
 def reference_days(platform: Platform, day: date) -> Reference:

@@ -147,6 +147,29 @@ def test_one_day_of_change_does_not_persist(known: Baseline) -> None:
     assert ("data_drift", "monthly_charges") not in acting(found)
 
 
+def all_repriced(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    rows["monthly_charges"] *= 1.05
+    return rows
+
+
+@pytest.mark.parametrize(("per_day", "noticed"), [(260, 0), (PER_DAY, 1)])
+def test_what_one_day_cannot_show_by_chance_acts_on_that_day(known: Baseline, per_day: int, noticed: int) -> None:
+    # with fewer rows a day than a window must have, the day alone says nothing and the change waits for its window
+    rows = made.customers(np.random.default_rng(7), made.LIVE_FROM, 50, per_day, all_repriced, 45)
+    days = [
+        (day - made.LIVE_FROM).days
+        for day, findings in judged(known, rows, 40, 49).items()
+        for one in findings
+        if one.acts and one.subject == "change.monthly_charges"
+    ]
+    assert min(days) - 45 == noticed
+
+
+def test_a_day_alone_is_quiet_in_calm_times(known: Baseline) -> None:
+    rows = made.customers(np.random.default_rng(11), made.LIVE_FROM, 60, 260)
+    assert acting(judged(known, rows, 20, 59)) == set()
+
+
 def test_a_late_feed_explains_what_moved_in_its_window(known: Baseline) -> None:
     late = {"customers": frozenset({made.LIVE_FROM + timedelta(46)})}
     found = judged(known, lived(dearer), 44, 52, late=late)
