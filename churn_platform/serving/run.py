@@ -56,7 +56,11 @@ def serve(platform: Platform, host: str, port: int) -> None:
     Raises:
         ServingError: another address than loopback without tokens.
     """
+    import gc
+
     import uvicorn
+
+    from churn_platform.serving.lane import protocol_of
 
     tokens = Tokens.from_environment(os.environ)
     if not tokens and not _loopback(host):
@@ -64,6 +68,7 @@ def serve(platform: Platform, host: str, port: int) -> None:
             f"{host} can be reached by others, and no tokens are set: set ${VARIABLE}, or serve on 127.0.0.1"
         )
     service = scoring_service(platform, tokens)
+    gc.freeze()  # what is loaded by now stays: looking through it again and again would hold up answers
     uvicorn.run(
         scoring_app(service),
         host=host,
@@ -72,8 +77,9 @@ def serve(platform: Platform, host: str, port: int) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
-        http="httptools",
+        http=protocol_of(service),
         loop="uvloop",
+        proxy_headers=False,
     )
 
 

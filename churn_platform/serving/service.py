@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import date
@@ -38,10 +39,15 @@ from churn_platform.serving.state import State
 from churn_platform.serving.tokens import Tokens
 
 JSON = "application/json"
+PREFIX = "/v1/churn/"
+_log = logging.getLogger(__name__)
+_TOO_MANY = Unanswerable(429, "too many requests wait: come again")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
+Response = tuple[int, bytes, Headers]
+"""Status, content, and the headers beside those that every answer has."""
 
 
 class CallerGone(Exception):  # noqa: N818 (an outcome, not a fault)
@@ -72,11 +78,11 @@ class ScoringService:
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one prediction route, whose path says which: admit or refuse, read the body, answer, measure."""
         began = time.perf_counter()
-        route = str(scope["path"]).removeprefix("/v1/churn/")
+        route = str(scope["path"]).removeprefix(PREFIX)
         limits = self.policy.limits
         try:
             if self.waiting >= limits.waiting:
-                raise Unanswerable(429, "too many requests wait: come again")
+                raise _TOO_MANY
             self.waiting += 1
             try:
                 self.authorise(scope["headers"], "predict")
@@ -87,7 +93,7 @@ class ScoringService:
                 if route == "predict/batch":
                     content = await self._batch(body)
                 else:
-                    content = await self._single(body, route.removeprefix("predict-") if route != "predict" else None)
+                    content = await self._single(body, _colour(route))
             finally:
                 self.waiting -= 1
         except CallerGone:
@@ -104,6 +110,33 @@ class ScoringService:
         self.measures.request(route, 200, time.perf_counter() - began)
         await respond(send, 200, content)
 
+    def known(self, path: str, headers: Headers, body: bytes, began: float) -> Response:
+        """The answer to a whole request that arrived at `began` and does not describe its customer: nothing has to be waited for."""
+        route = path.removeprefix(PREFIX)
+        try:
+            if time.perf_counter() - began > self._deadline:
+                raise Unanswerable(429, f"waited longer than {self.policy.limits.deadline}: come again")
+            self.authorise(headers, "predict")
+            if not _is_json(headers):
+                raise Unanswerable(415, f"send the body as {JSON}")
+            customer_id, _ = forms.single(forms.read_json(body, self.policy.limits))
+            if customer_id is None:
+                raise Unanswerable(422, "name a customer_id", "customer_id")
+            content = self._known(body, customer_id, _colour(route))
+        except Unanswerable as refusal:
+            return self.refusal(route, began, refusal)
+        except (PredictionLogFull, ModelNotServableError) as full:
+            return self.refusal(route, began, Unanswerable(503, str(full)))
+        except Exception:
+            _log.exception("a request could not be answered")
+            return self.refusal(route, began, Unanswerable(500, "this is a fault of the server; it is in its log"))
+        self.measures.request(route, 200, time.perf_counter() - began)
+        return 200, content, ()
+
+    def too_many(self, path: str, began: float) -> Response:
+        """The refusal of a request that comes while too many wait."""
+        return self.refusal(path.removeprefix(PREFIX), began, _TOO_MANY)
+
     def authorise(self, headers: Headers, scope: str) -> None:
         """Let the request pass where no tokens are set (loopback), or its token has the scope.
 
@@ -118,7 +151,7 @@ class ScoringService:
         if scope not in caller.scopes:
             raise Unanswerable(403, f"{caller.name} may not {scope}")
 
-    def refusal(self, route: str, began: float, refused: Unanswerable) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    def refusal(self, route: str, began: float, refused: Unanswerable) -> Response:
         """Status, content and headers of a refusal, which is counted."""
         self.measures.request(route, refused.status, time.perf_counter() - began)
         headers = [(b"retry-after", self._retry_after)] if refused.status in (429, 503) else []
@@ -129,7 +162,7 @@ class ScoringService:
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         """The whole body, within its bounds of type, size and time; refused before anything is parsed."""
         limits = self.policy.limits
-        if _header(headers, b"content-type").partition(";")[0].strip().lower() != JSON:
+        if not _is_json(headers):
             raise Unanswerable(415, f"send the body as {JSON}")
         too_large = Unanswerable(413, f"the body has more than {limits.body} bytes: send smaller batches")
         length = _header(headers, b"content-length")
@@ -154,22 +187,28 @@ class ScoringService:
 
     async def _single(self, body: bytes, colour: str | None) -> bytes:
         customer_id, attributes = forms.single(forms.read_json(body, self.policy.limits))
-        began, state, today = time.perf_counter(), self.follower.state, self.today()
         if customer_id is not None:
-            answer = by_customer(state, customer_id, today, colour, self._failed)
-        elif colour is not None:
+            return self._known(body, customer_id, colour)
+        if colour is not None:
             raise Unanswerable(422, "a colour answers by customer_id", "attributes")
-        else:
-            (described,) = await self._describe(state, [attributes or {}], today)
-            if isinstance(described, Unanswerable):
-                raise described
-            answer = described
+        began, state, today = time.perf_counter(), self.follower.state, self.today()
+        (answer,) = await self._describe(state, [attributes or {}], today)
+        if isinstance(answer, Unanswerable):
+            raise answer
         digest = _digest(body)
         self._keep(answer, digest, began)
-        content = orjson.dumps(answer)
+        if state.routing.split is not None:
+            self.shadow.mirror(state, None, attributes, answer, today, digest)
+        return orjson.dumps(answer)
+
+    def _known(self, body: bytes, customer_id: str, colour: str | None) -> bytes:
+        began, state, today = time.perf_counter(), self.follower.state, self.today()
+        answer = by_customer(state, customer_id, today, colour, self._failed)
+        digest = _digest(body)
+        self._keep(answer, digest, began)
         if colour is None and state.routing.split is not None:
-            self.shadow.mirror(state, customer_id, attributes, answer, today, digest)
-        return content
+            self.shadow.mirror(state, customer_id, None, answer, today, digest)
+        return orjson.dumps(answer)
 
     async def _batch(self, body: bytes) -> bytes:
         customers = forms.batch(forms.read_json(body, self.policy.limits), self.policy.limits)
@@ -253,6 +292,14 @@ def _header(headers: Headers, name: bytes) -> str:
         if key == name:
             return value.decode("latin-1")
     return ""
+
+
+def _is_json(headers: Headers) -> bool:
+    return _header(headers, b"content-type").partition(";")[0].strip().lower() == JSON
+
+
+def _colour(route: str) -> str | None:
+    return None if route == "predict" else route.removeprefix("predict-")
 
 
 def _digest(body: bytes) -> str:
