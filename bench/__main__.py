@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"__init__", "__main__", "whole_process", "multiprocess_day", "open_loop"}
+NOT_BENCHMARKS = {"__init__", "__main__", "whole_process", "multiprocess_day", "open_loop", "switches"}
 
 
 def benchmarks() -> list[str]:

@@ -4,9 +4,9 @@
     python -m bench.open_loop --port 8080 --requests FILE --closed 32 --seconds 20
 
 FILE holds one JSON body a line. In the open loop a request is sent when it is due, whether or not earlier ones are answered, over at most
-`--connections` connections; its latency counts from the moment at which it was due. What finds no free connection waits in a queue
-that counts as latency, and at most as many wait as there are connections: beyond, a request is not sent, and counted as such. So
-the generator is bounded, and says when it was the bound. Answers are read as far as status and length; `--keep` keeps their bodies.
+`--connections` connections; its latency counts from the moment at which it was due. What finds no free connection waits in a queue of
+at most `--queue`, which counts as latency; beyond, a request is not sent, and counted as such. So the generator is bounded, and says when
+it was the bound. Answers are read as far as status and length; `--keep` keeps their bodies.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
             self.load.broken += 1
 
 
-async def open_loop(load: Load, port: int, rate: float, seconds: float, connections: int) -> None:
+async def open_loop(load: Load, port: int, rate: float, seconds: float, connections: int, most: int) -> None:
     """Send at `rate` for `seconds`."""
     loop = asyncio.get_running_loop()
     free: deque[Connection] = deque()
@@ -115,7 +115,7 @@ async def open_loop(load: Load, port: int, rate: float, seconds: float, connecti
             sent += 1
             if free:
                 free.popleft().send(due)
-            elif len(queue) < connections:
+            elif len(queue) < most:
                 queue.append(due)
             else:
                 load.unsent += 1
@@ -198,6 +198,7 @@ def main() -> None:
     ask.add_argument("--closed", type=int)
     ask.add_argument("--seconds", type=float, required=True)
     ask.add_argument("--connections", type=int, default=256)
+    ask.add_argument("--queue", type=int, default=256)
     ask.add_argument("--keep", type=Path)
     told = ask.parse_args()
     load = Load(encoded(told.path, told.requests.read_bytes().splitlines()), told.keep is not None)
@@ -207,7 +208,7 @@ def main() -> None:
     if told.closed:
         uvloop.run(closed_loop(load, told.port, told.seconds, told.closed))
     else:
-        uvloop.run(open_loop(load, told.port, told.rate, told.seconds, told.connections))
+        uvloop.run(open_loop(load, told.port, told.rate, told.seconds, told.connections, told.queue))
     took, spent = time.perf_counter() - began, time.process_time() - spent
     json.dump(summary(load, took, spent), sys.stdout)
     if told.keep is not None:
