@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from churn_platform.defs.assets import features, ingestion, models, monitoring, release, rollout, scores, serving
+from churn_platform.defs.assets import crm, features, ingestion, models, monitoring, release, rollout, scores, serving
 from churn_platform.defs.jobs import JOBS, weekly_retraining_job, weekly_review_job
 from churn_platform.defs.resources import PlatformResource
 from churn_platform.defs.schedules import SCHEDULES
@@ -35,6 +35,7 @@ ASSETS = [
     # scores
     scores.daily_scores,
     serving.served_features,
+    crm.crm_write_back,
     # rollout
     rollout.rollout_evidence,
     rollout.rollout_state,

@@ -28,6 +28,8 @@ Family = Literal[
     "cadence",
     "errors",
     "release",
+    "rollout",
+    "write_back",
 ]
 PageWord = Literal["data_drift", "performance_decay", "schema_drift", "slo_breach"]
 
@@ -132,6 +134,20 @@ _ROWS = (
         "a gate keeps a trained model out",
         "release",
         ("gates.evaluation.min_auc", "champion_challenger.min_gain"),
+        event=True,
+    ),
+    SignalEntry(
+        "rollout_stopped",
+        "a rollout was sent back, or waits for a person",
+        "rollout",
+        ("rollout.canary.max_error_rate", "rollout.canary.max_auc_degradation", "rollout.canary.hold_budget"),
+        event=True,
+    ),
+    SignalEntry(
+        "crm_write_back",
+        "the CRM does not take the scores",
+        "write_back",
+        ("crm.attempts", "crm.timeout"),
         event=True,
     ),
     SignalEntry(

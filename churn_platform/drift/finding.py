@@ -30,6 +30,8 @@ Signal = Literal[
     "retraining_cadence",
     "error_budget",
     "release_blocked",
+    "rollout_stopped",
+    "crm_write_back",
 ]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 SIGNALS: tuple[Signal, ...] = get_args(Signal)

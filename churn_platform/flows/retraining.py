@@ -152,7 +152,7 @@ def record_release_finding(platform: Platform, outcome: str, reasons: tuple[str,
     """What became of a trained model as a finding: a gate that kept it out becomes a ticket, anything else lets that ticket rest."""
     from churn_platform.drift.finding import Finding, Window
 
-    blocked = outcome in ("blocked", "rejected", "failed", "rolled_back", "asked")
+    blocked = outcome in ("blocked", "rejected", "failed")
     champion = platform.ops.champion(platform.policies.governance.model)
     finding = Finding(
         signal="release_blocked",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from churn_platform.adapters.platform import Platform
+from churn_platform.adapters.platform import ACTOR, Platform
 
 if TYPE_CHECKING:
     from churn_platform.adapters.ops_store.rollouts import RecordedRollout
@@ -44,7 +44,22 @@ def mirror(platform: Platform, champion_changed: bool = False) -> None:
 
 def record_end(platform: Platform, moved: RecordedRollout, kind: Kind, reasons: tuple[str, ...]) -> None:
     """A challenger that was sent back, or waits for a person, becomes a ticket; one that was promoted lets that ticket rest."""
-    from churn_platform.flows.retraining import record_release_finding
+    from churn_platform.drift.finding import Finding, Window
 
-    said = tuple(f"{moved.rollout} of {moved.plan.challenger}: {reason}" for reason in reasons)
-    record_release_finding(platform, kind, said, platform.now().date())
+    stopped, day, plan = kind in ("rolled_back", "asked"), platform.now().date(), moved.plan
+    finding = Finding(
+        signal="rollout_stopped",
+        subject="rollout",
+        severity="warning" if stopped else "ok",
+        statistic="rollouts that stopped",
+        value=1.0 if stopped else 0.0,
+        threshold=1.0,
+        window=Window(day, day, 1),
+        reason=f"{moved.rollout} of {plan.challenger} was {kind.replace('_', ' ')}: {'; '.join(reasons)}",
+        remedy="See `churn rollout status`, then docs/runbooks/rollout_stopped.md",
+        acts=stopped,
+        evidence={"rollout": moved.rollout, "plan": plan.digest, "event": kind},
+    )
+    champion = platform.ops.champion(plan.model)
+    version = champion.version if champion is not None else None
+    platform.ops.record_findings(day, "rollout", version, [finding], actor=ACTOR, at=platform.now())

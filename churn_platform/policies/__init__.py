@@ -68,6 +68,7 @@ from churn_platform.policies.quantities import Block, Contradiction, Named
 from churn_platform.policies.reading import PACKAGED, load_policies, policies_from_text
 from churn_platform.policies.releasing import (
     AbTestPolicy,
+    BatchEvidencePolicy,
     BatchPolicy,
     BlueGreenPolicy,
     BusinessValuePolicy,
@@ -75,6 +76,7 @@ from churn_platform.policies.releasing import (
     CanaryStep,
     ChampionChallengerPolicy,
     ComparisonWeights,
+    CrmPolicy,
     RolloutPolicy,
     ServingPolicy,
     ShadowPolicy,
@@ -88,6 +90,7 @@ __all__ = [
     "ApprovalsByTier",
     "ApproversByTier",
     "BandDecisions",
+    "BatchEvidencePolicy",
     "BatchPolicy",
     "Block",
     "BlueGreenPolicy",
@@ -99,6 +102,7 @@ __all__ = [
     "ConceptDriftPolicy",
     "Contradiction",
     "CostDriftPolicy",
+    "CrmPolicy",
     "DataDriftPolicy",
     "DataGatePolicy",
     "DecayTrigger",

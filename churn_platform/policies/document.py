@@ -21,7 +21,13 @@ from churn_platform.policies.gating import GatesPolicy
 from churn_platform.policies.learning import EvaluationPolicy, LabelPolicy, ReplayPolicy, ScoringPolicy, TrainingPolicy
 from churn_platform.policies.monitoring import AlertsPolicy, DriftPolicy, RetrainingPolicy, SloPolicy
 from churn_platform.policies.quantities import DURATION, Block, Contradiction, Named
-from churn_platform.policies.releasing import BatchPolicy, ChampionChallengerPolicy, RolloutPolicy, ServingPolicy
+from churn_platform.policies.releasing import (
+    BatchPolicy,
+    ChampionChallengerPolicy,
+    CrmPolicy,
+    RolloutPolicy,
+    ServingPolicy,
+)
 from churn_platform.policies.shape import Shape, shapes_of
 
 REASONS = "reasons"
@@ -37,6 +43,7 @@ class Policies(Block):
     gates: GatesPolicy
     scoring: ScoringPolicy
     batch: BatchPolicy
+    crm: CrmPolicy
     drift: DriftPolicy
     alerts: AlertsPolicy
     retraining: RetrainingPolicy

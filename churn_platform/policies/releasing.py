@@ -238,3 +238,20 @@ class BatchPolicy(Block):
 
     at: TimeOfDay
     timeout: Span
+
+
+class CrmPolicy(Block):
+    """How a day's scores are written back to the CRM, and how patiently."""
+
+    batch_rows: Rows
+    attempts: Annotated[int, Unit("attempts"), Field(ge=1, le=100)]
+    first_retry: Span
+    longest_wait: Span
+    timeout: Span
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Patience has an end above its beginning."""
+        if self.first_retry > self.longest_wait:
+            yield Contradiction(
+                "longest_wait", "it is shorter than the first retry.", "Keep first_retry at or below longest_wait."
+            )

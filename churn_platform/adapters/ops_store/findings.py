@@ -19,7 +19,7 @@ from churn_platform.adapters.ops_store.tables import findings as table
 from churn_platform.drift.finding import Finding
 from churn_platform.governance.canonical import plain
 
-REPORTS = ("schema", "drift", "performance", "slo", "release")
+REPORTS = ("schema", "drift", "performance", "slo", "release", "rollout", "crm")
 
 
 def record(

@@ -22,6 +22,7 @@ from churn_platform.adapters.ops_store import (
 )
 from churn_platform.adapters.ops_store import findings as findings_table
 from churn_platform.adapters.ops_store.anchor import Anchor
+from churn_platform.adapters.ops_store.crm_batches import CrmDoor
 from churn_platform.adapters.ops_store.database import (
     create_engine,
     migrate,
@@ -43,7 +44,7 @@ from churn_platform.settings import load_settings
 _log = logging.getLogger(__name__)
 
 
-class OpsStore(TicketsDoor, RolloutsDoor):
+class OpsStore(TicketsDoor, RolloutsDoor, CrmDoor):
     """One open ops store. Threads may share it; a process opens its own (not across a fork). Use as a context manager,
     or `close` it.
     """

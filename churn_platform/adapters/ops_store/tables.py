@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from churn_platform.governance.canonical import canonical_json
 from churn_platform.governance.ledger import utc_text
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 VERSION_TABLE = "ops_store_version"
 
 
@@ -228,6 +228,23 @@ rollout_events = _recorded(
     sa.Column("checks", CanonicalJson, nullable=False),
     sa.UniqueConstraint("rollout", "position"),
 )
+
+crm_batches = sa.Table(
+    "crm_batches",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, nullable=False, index=True),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("first_row", sa.Integer, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("changed_at", UtcTime, nullable=False),
+)
+"""How far each batch of scores has come on its way to the CRM. What was sent lies in the published snapshot, which never changes."""
 
 RECORDED: dict[str, tuple[sa.Table, str]] = {
     "model.registered": (models, "version"),
