@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -117,13 +118,22 @@ def train(
 
 @app.command()
 def score(
-    when: Annotated[str, typer.Argument(metavar="DATE", help="observation date, as 2026-06-01")], as_json: Json = False
+    when: Annotated[str, typer.Argument(metavar="DATE", help="observation date, as 2026-06-01")],
+    features: Annotated[
+        str, typer.Option(metavar="FILE", help="Score these feature rows instead: Parquet, as the champion's table.")
+    ] = "",
+    as_json: Json = False,
 ) -> None:
     """Score a day whose features are there, and publish it; running again changes nothing."""
+    chosen = day_of(when)
+    if features:
+        from churn_platform.cli.score_file import score_features
+
+        score_features(Path(features), chosen, as_json)
+        return
     from churn_platform.cli.text import day_lines
     from churn_platform.flows.summary import day_summary
 
-    chosen = day_of(when)
     began = time.perf_counter()
     with launcher_on(None, as_json) as launcher:
         _known_day(launcher.platform, chosen)

@@ -41,6 +41,18 @@ def day_lines(summary: Mapping[str, Any]) -> Iterator[Line]:
     yield _seconds_line(summary)
 
 
+def file_lines(summary: Mapping[str, Any]) -> Iterator[Line]:
+    """A day scored from a file of features, for people."""
+    yield from _simulated(summary)
+    yield (
+        f"Scored [bold]{summary['customers_scored']:,}[/] customers of {summary['features']} with {summary['model_version']}: "
+        f"{_bands(summary['bands'])}"
+    )
+    yield f"{summary['margins_checked']:,} margins compared with XGBoost's own, largest difference {summary['largest_gap']:.1e}"
+    yield _risk_table(summary["most_at_risk"], "Most at risk")
+    yield f"{summary['seconds']['total']:.1f} s"
+
+
 def training_lines(summary: Mapping[str, Any]) -> Iterator[Line]:
     """A training, for people."""
     yield from _simulated(summary)
