@@ -116,6 +116,7 @@ def _parquet(examples: TrainingExamples) -> bytes:
         "window_start": examples.window_start.isoformat(),
         "horizon_days": examples.horizon.days,
         "accounting": asdict(examples.accounting),
+        "changed_on": None if examples.changed_on is None else examples.changed_on.isoformat(),
         "columns": list(examples.frame.columns),
     }
     plain = examples.frame.copy(deep=False)
@@ -154,4 +155,5 @@ def _examples(table: Any, about: dict[str, Any]) -> TrainingExamples:
         window_start=date.fromisoformat(about["window_start"]),
         horizon=timedelta(days=about["horizon_days"]),
         accounting=Accounting(**about["accounting"]),
+        changed_on=None if about.get("changed_on") is None else date.fromisoformat(about["changed_on"]),
     )

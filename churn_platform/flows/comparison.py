@@ -151,7 +151,7 @@ def _measured(
     rows: ComparisonRows | None = None
     try:
         packages = {champion: champion_package, str(before["version"]): str(before["package"])}
-        opened = {version: _open(platform, digest) for version, digest in packages.items()}
+        opened = {version: open_package(platform, digest) for version, digest in packages.items()}
         rows = _rows(platform, opened, champion, before)
         policy = platform.policies.champion_challenger
         if rows.leaked or len(rows) < policy.min_rows or rows.churners < policy.min_churners:
@@ -166,7 +166,7 @@ def _measured(
 
 
 @dataclass(frozen=True)
-class _Opened:
+class OpenedPackage:
     """A verified package with its provenance and size."""
 
     package: ModelPackage
@@ -174,18 +174,19 @@ class _Opened:
     megabytes: float
 
 
-def _open(platform: Platform, digest: str) -> _Opened:
+def open_package(platform: Platform, digest: str) -> OpenedPackage:
+    """The verified package called `digest`; PackageError where it is missing or damaged."""
     from churn_platform.adapters.packages import read_package
     from churn_platform.training.candidate import ModelPackage
 
     files = read_package(platform.settings.packages, digest, platform.signer.verifier)
     provenance = json.loads(files["provenance.json"])
     size = sum(len(content) for content in files.values()) / 1e6
-    return _Opened(ModelPackage.from_files(digest, files), str(provenance["training_set"]), size)
+    return OpenedPackage(ModelPackage.from_files(digest, files), str(provenance["training_set"]), size)
 
 
 def _rows(
-    platform: Platform, opened: Mapping[str, _Opened], champion: str, before: Mapping[str, Any]
+    platform: Platform, opened: Mapping[str, OpenedPackage], champion: str, before: Mapping[str, Any]
 ) -> ComparisonRows:
     from churn_platform.evaluation.comparison import same_rows
     from churn_platform.flows.training import candidate_of
@@ -200,13 +201,13 @@ def _rows(
 
 
 def _compare(
-    platform: Platform, opened: Mapping[str, _Opened], champion: str, rows: ComparisonRows, clock: Clock
+    platform: Platform, opened: Mapping[str, OpenedPackage], champion: str, rows: ComparisonRows, clock: Clock
 ) -> tuple[Comparison, ComparedRows]:
     from churn_platform.evaluation.comparison import compare
     from churn_platform.evaluation.comparison.report import ComparedRows
 
     policy = platform.policies.champion_challenger
-    features = {version: _features(platform, one.package, rows) for version, one in opened.items()}
+    features = {version: served_features(platform, one.package, rows) for version, one in opened.items()}
     milliseconds = _milliseconds({version: (one.package, features[version]) for version, one in opened.items()}, clock)
     contenders = {
         version: Contender(
@@ -229,7 +230,7 @@ def _compare(
     return comparison, drawn
 
 
-def _features(platform: Platform, package: ModelPackage, rows: ComparisonRows) -> pd.DataFrame:
+def served_features(platform: Platform, package: ModelPackage, rows: ComparisonRows) -> pd.DataFrame:
     """The rows as scoring would read them today: from the package's own feature table, in the order of `rows`."""
     days = rows.frame["observation_date"]
     table = FEATURE_SETS[package.model.feature_set]

@@ -133,6 +133,15 @@ def pending_of(platform: Platform, decision: RetrainingDecision) -> PendingRetra
     )
 
 
+def changed_on(platform: Platform, decision: str) -> date | None:
+    """The day from which the retraining decision recorded as ledger entry `decision` takes the world to have changed, if it does."""
+    if not decision:
+        return None
+    recorded = [one for one in platform.ops.decisions(kind=KIND, limit=10_000) if one.ledger_sequence == int(decision)]
+    window: Any = recorded[-1].evidence.get("window") if recorded else None
+    return _day(window["changed_on"]) if window and window["changed_on"] else None
+
+
 def retraining_finished(
     platform: Platform, sequence: int, outcome: str, reasons: tuple[str, ...], model: str | None
 ) -> None:

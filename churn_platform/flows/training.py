@@ -57,6 +57,7 @@ def gather_training_set(platform: Platform, feature_set: str, as_of: date, decis
     """
     from churn_platform.adapters.training_sets import write_training_set
     from churn_platform.evaluation.gate import data_gate
+    from churn_platform.flows.retraining import changed_on
     from churn_platform.training.examples import training_examples
 
     if feature_set not in FEATURE_SETS:
@@ -70,6 +71,7 @@ def gather_training_set(platform: Platform, feature_set: str, as_of: date, decis
         as_of,
         policies.training,
         policies.label.horizon,
+        changed_on(platform, decision),
     )
     stored = write_training_set(platform.settings.training_sets, examples)
     receipts = platform.warehouse.receipts()
@@ -196,13 +198,15 @@ def judge_candidate(platform: Platform, before: Mapping[str, Any], clock: Callab
     """
     from churn_platform.evaluation.gate import evaluation_gate
     from churn_platform.evaluation.holdout import judge_on_holdout
+    from churn_platform.flows.incumbent import champion_on_holdout
 
     policies = platform.policies
     model, split = candidate_of(platform, before)
     served, rows = candidate_of(platform, before)[0], _served_rows(platform, split, before)
     feature_set = FEATURE_SETS[before["feature_set"]]
     judgement = judge_on_holdout(model, served, split, rows, feature_set, policies, clock)
-    gate = evaluation_gate(judgement.evaluation, judgement.evidence, policies.gates.evaluation)
+    champion = champion_on_holdout(platform, model, split)
+    gate = evaluation_gate(judgement.evaluation, judgement.evidence, policies.gates.evaluation, champion)
     subject = f"candidate:{before['candidate']}"
     inputs = {"candidate": before["candidate"], "training_set": before["training_set"], "policy": policies.digest}
     platform.ops.record_verdict(subject, gate, inputs, actor=ACTOR, at=platform.now())

@@ -76,6 +76,7 @@ class TrainingPolicy(Block):
     window: Span
     holdout_share: Annotated[float, Unit("share"), Field(gt=0, lt=1)]
     holdout_rows: Annotated[int, Unit("rows"), Field(ge=2)]
+    holdout_after_change: Annotated[float, Unit("share"), Field(gt=0, lt=1)]
     embargo: SpanOrNone
     seed: Seed
     threads: Annotated[int, Unit("threads"), Field(ge=1, le=256)]

@@ -268,6 +268,7 @@ class DriftTrigger(Block):
 
     severity: Severity
     cooldown: Span
+    relearn_after: Span
 
 
 class DecayTrigger(Block):

@@ -3,9 +3,9 @@
 What belongs here: when a trigger fires. What does not: which of them decides, the cooldown and the budget over all (`decision`).
 
 To retrain is worth it only where there is something new to learn. The same drift seen again tomorrow brings no new outcome of the
-changed world: those mature a label horizon later. So drift, decay and schedule fire once when an episode begins, and again whenever
-`min_new_outcomes` more outcomes observed since its onset have matured. Volume counts outcomes against the size of what was learned:
-a thousand are a fifth of a small history and nothing beside a year of a large one.
+changed world: those mature a label horizon later. So drift, decay and schedule fire once when an episode begins, and again, once it is
+`relearn_after` old, whenever `min_new_outcomes` more outcomes observed since its onset have matured. Volume counts outcomes against the
+size of what was learned: a thousand are a fifth of a small history and nothing beside a year of a large one.
 """
 
 from __future__ import annotations
@@ -145,6 +145,10 @@ def _fires(
         f"{evidence.matured_since_onset:,} outcomes of customers observed since {episode.began} matured after the training "
         f"as of {last.as_of}"
     )
+    ready = episode.began + policy.drift_detected.relearn_after
+    if evidence.day < ready:
+        waits = f"it can be learned from {ready} on, when outcomes of a whole cycle since {episode.began} have matured"
+        return Answer(trigger, False, f"{seen}; trained for it already, and {waits}", ids)
     if evidence.matured_since_onset >= needed:
         return Answer(trigger, True, f"{seen}; {told}", ids)
     return Answer(

@@ -32,6 +32,8 @@ def training_digest(examples: TrainingExamples) -> str:
         "window_start": examples.window_start.isoformat(),
         "horizon_days": examples.horizon.days,
         "columns": list(examples.frame.columns),
+        # it decides the split; where nothing acts the digest is what it was before there was such a day
+        **({} if examples.changed_on is None else {"changed_on": examples.changed_on.isoformat()}),
     }
     content = hashlib.sha256(json.dumps(head, sort_keys=True, separators=(",", ":")).encode())
     for name in examples.frame.columns:

@@ -71,7 +71,8 @@ class TrainingExamples:
 
     `frame` holds customer_id, observation_date, attributes_known_at, the features in model order (native categoricals
     with the contract's domain, float64), matured_on, and `churned` (int8). `features` are those the model uses;
-    `excluded` those it cannot.
+    `excluded` those it cannot. `changed_on` is the earliest day on which a change that acts can have begun, None where
+    nothing acts: the split holds out less of what came after it.
     """
 
     frame: pd.DataFrame
@@ -82,6 +83,7 @@ class TrainingExamples:
     window_start: date
     horizon: timedelta
     accounting: Accounting
+    changed_on: date | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -113,6 +115,7 @@ def training_examples(
     as_of: date,
     policy: TrainingPolicy,
     horizon: timedelta,
+    changed_on: date | None = None,
 ) -> TrainingExamples:
     """Join features with the outcomes that had matured by `as_of`, inside the rolling window [as_of − policy.window,
     as_of].
@@ -180,7 +183,9 @@ def training_examples(
         )
     frame = pd.concat([rows[list(KEYS)], typed[[feature.name for feature in used]], rows[["matured_on"]]], axis=1)
     frame[LABEL] = churned
-    return TrainingExamples(frame, feature_set.name, used, excluded, as_of, window_start, horizon, accounting)
+    return TrainingExamples(
+        frame, feature_set.name, used, excluded, as_of, window_start, horizon, accounting, changed_on
+    )
 
 
 def _keyed(frame: pd.DataFrame, table: str, required: tuple[str, ...], days: tuple[str, ...]) -> pd.DataFrame:

@@ -34,6 +34,8 @@ ROUNDS = 200
 """Rounds of the backtest's models at a rate of 0.05: near the best on these columns; the same for all, so that only weighting differs."""
 BEYOND_CHANCE = 2.0
 """Standard errors by which a weighting must beat "all alike": with two rivals, one false choice in some twenty-five backtests."""
+AFTER_A_CHANGE = 1.0
+"""The same where monitoring already says that the world changed: the backtest then need not prove it a second time."""
 STILL_COUNTS = 0.25
 """A row of less weight (two half-lives) says too little of the present to calibrate by."""
 
@@ -112,7 +114,8 @@ def choose_weighting(train: TrainingExamples, policy: TrainingPolicy) -> Weighti
         BacktestLine(name, float(loss.mean()), _better_by(losses["all_alike"], loss)) for name, loss in losses.items()
     )
     best = max(lines, key=lambda line: (line.better_by, line.weighting == "all_alike"))
-    chosen = rivals[0] if best.better_by < BEYOND_CHANCE else next(one for one in rivals if one.name == best.weighting)
+    needed = BEYOND_CHANCE if train.changed_on is None else AFTER_A_CHANGE
+    chosen = rivals[0] if best.better_by < needed else next(one for one in rivals if one.name == best.weighting)
     told = ", ".join(f"{line.weighting} {line.log_loss:.4f}" for line in lines)
     why = f"log loss on {rows:,} rows since {since}: {told}; the best beats all alike by {best.better_by:.1f} standard errors"
     return Weighting(chosen.name, chosen.days, why, since, rows, churners, lines)

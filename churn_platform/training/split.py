@@ -44,6 +44,10 @@ def temporal_split(examples: TrainingExamples, policy: TrainingPolicy) -> Tempor
     """Split by observation_date: the holdout is the fewest newest whole days that hold at least `policy.holdout_share`
     of the rows, or `policy.holdout_rows` where the history is so long that fewer days do.
 
+    After a change (`examples.changed_on`) it is `policy.holdout_after_change` of the rows observed since, and at least
+    `policy.recency.min_rows`, where that is less: each day held out is a day that is not learned from, and the days after
+    a change are the only ones that know it.
+
     Rows observed within `policy.embargo` before the first holdout day belong to neither side; they are counted in
     `embargoed`.
 
@@ -57,7 +61,7 @@ def temporal_split(examples: TrainingExamples, policy: TrainingPolicy) -> Tempor
             f"{len(per_day)}. Ingest more days, or wait."
         )
     newest_first = per_day[::-1].cumsum()
-    wanted = min(policy.holdout_share * len(examples), float(policy.holdout_rows))
+    wanted = _wanted(examples, policy)
     boundary = newest_first.index[int(np.searchsorted(newest_first.to_numpy(), wanted))]
     in_holdout = (observed >= boundary).to_numpy()
     in_train = (observed < boundary - pd.Timedelta(policy.embargo)).to_numpy()
@@ -85,6 +89,15 @@ def temporal_split(examples: TrainingExamples, policy: TrainingPolicy) -> Tempor
         label_maturity=float(matured.mean()),
         known_at_holdout_start=float((train.frame["matured_on"] <= boundary).mean()),
     )
+
+
+def _wanted(examples: TrainingExamples, policy: TrainingPolicy) -> float:
+    """How many rows the holdout should have."""
+    usual = min(policy.holdout_share * len(examples), float(policy.holdout_rows))
+    if examples.changed_on is None:
+        return usual
+    since = int((examples.frame["observation_date"] >= pd.Timestamp(examples.changed_on)).sum())
+    return min(usual, max(policy.holdout_after_change * since, float(policy.recency.min_rows)))
 
 
 def _day(timestamp: pd.Timestamp) -> date:

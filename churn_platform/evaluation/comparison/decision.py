@@ -3,10 +3,11 @@
 What belongs here: the rule from a comparison and its gate to an outcome with reasons. What does not: measuring (`comparison`), and
 what is done about it (`promotion`, flows).
 
-The challenger wins with a weighted score of at least `min_gain` whose paired interval lies above zero, an AUC that is not inferior by
-its paired interval, and a retained value that is not worse. It loses where the score or the AUC is worse by more than the policy's
-margin, or the money by more than the clip, each beyond chance. Everything between is a tie: the champion stays, since a switch has a
-cost and no known gain.
+The challenger wins with a weighted score of at least `min_gain` that is no chance, an AUC that is not inferior by its paired interval,
+and a retained value that is not worse. That a gain is no chance is shown by the score's own paired interval above zero, or by AUC's,
+beside DeLong's test at the same confidence: F1 at a threshold is noisier than a ranking, and must not hide one that is better. It loses
+where the score or the AUC is worse by more than the policy's margin, or the money by more than the clip, each beyond chance. Everything
+between is a tie: the champion stays, since a switch has a cost and no known gain.
 """
 
 from __future__ import annotations
@@ -62,9 +63,10 @@ def comparison_decision(
     missing = []
     if score.value < policy.min_gain:
         missing.append(f"the weighted score {_signed(score.value)} is below {policy.min_gain:g}; {told}")
-    elif score.low <= 0.0:
+    elif score.low <= 0.0 and (by_chance or auc.low <= 0.0):
         missing.append(
-            f"the weighted score {_signed(score.value)} may be chance: its interval reaches {_signed(score.low)}; {told}"
+            f"the weighted score {_signed(score.value)} may be chance: its interval reaches {_signed(score.low)}, "
+            f"and AUC may be equal; {told}"
         )
     if auc.low <= -policy.auc_margin:
         missing.append(

@@ -8,9 +8,10 @@ from __future__ import annotations
 from churn_platform.evaluation.gate.data import data_gate
 from churn_platform.evaluation.gate.decision import GateCheck, GateDecision, Verdict, decide
 from churn_platform.evaluation.gate.deployment import Incumbent, deployment_gate
-from churn_platform.evaluation.gate.performance import ModelEvidence, evaluation_gate
+from churn_platform.evaluation.gate.performance import ChampionOnHoldout, ModelEvidence, evaluation_gate
 
 __all__ = [
+    "ChampionOnHoldout",
     "GateCheck",
     "GateDecision",
     "Incumbent",

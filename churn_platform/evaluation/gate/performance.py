@@ -45,10 +45,29 @@ class ModelEvidence:
     features: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ChampionOnHoldout:
+    """The champion on the rows of the candidate's holdout that neither was trained on.
+
+    `auc` is the champion's; `auc_above` the candidate's minus the champion's, with its paired interval on the same rows. Both are
+    None where they could not be measured, for the reason in `why_not`.
+    """
+
+    version: str
+    auc: Estimate | None
+    auc_above: Estimate | None
+    why_not: str = ""
+
+
 def evaluation_gate(
-    evaluation: Evaluation | Mapping[str, Any], evidence: ModelEvidence, policy: EvaluationGatePolicy
+    evaluation: Evaluation | Mapping[str, Any],
+    evidence: ModelEvidence,
+    policy: EvaluationGatePolicy,
+    champion: ChampionOnHoldout | None = None,
 ) -> GateDecision:
     """Judge a model by its evaluation (or the recorded form of it) and evidence.
+
+    `champion` is who it would replace, measured on its holdout; None where nobody is, or where that could not be measured.
 
     Never raises: a missing metric, a NaN, an unreadable record or an exception is a failed check with the reason.
     """
@@ -60,7 +79,7 @@ def evaluation_gate(
     of = evaluation
     questions: list[Question] = [
         ("metrics", lambda: _complete(of)),
-        ("auc", lambda: at_least("auc", _value(of, "auc"), policy.min_auc, "ROC AUC on the holdout")),
+        ("auc", lambda: _auc(of, champion, policy)),
         ("auc_against_baseline", lambda: _against_baseline(of, policy)),
         ("brier", lambda: at_most("brier", _value(of, "brier"), policy.max_brier, "the Brier score")),
         ("ece", lambda: at_most("ece", _value(of, "ece"), policy.max_ece, "the calibration error")),
@@ -78,6 +97,34 @@ def evaluation_gate(
 def _value(of: Evaluation, name: str) -> float | None:
     estimate = of.metrics.get(name)
     return estimate.value if estimate is not None else None
+
+
+def _auc(of: Evaluation, champion: ChampionOnHoldout | None, policy: EvaluationGatePolicy) -> GateCheck:
+    """At least the bound; or, where the world has become too hard even for the champion, better than the champion beyond chance.
+
+    A champion below the bound is no safer for having been released in an easier world: to keep a better successor out would keep
+    the customers on the worse model.
+    """
+    absolute = at_least("auc", _value(of, "auc"), policy.min_auc, "ROC AUC on the holdout")
+    if absolute.verdict == "pass" or absolute.observed is None or champion is None:
+        return absolute
+    auc, above = champion.auc, champion.auc_above
+    if auc is None or above is None or not (auc.is_usable and above.is_usable):
+        why = champion.why_not or "its figures are not usable"
+        reason = f"{absolute.reason}; champion {champion.version} could not be measured on these rows: {why}"
+        return failed("auc", reason, policy.min_auc)
+    told = f"champion {champion.version} has {auc.value:.4g} on the same {above.rows:,} rows"
+    if auc.value >= policy.min_auc:
+        return failed("auc", f"{absolute.reason}; {told}, so it can be reached", policy.min_auc)
+    by = f"{above.value:+.4f} ({above.low:+.4f} to {above.high:+.4f} at {above.confidence:.0%})"
+    if not above.low > 0.0:
+        return failed("auc", f"{absolute.reason}; {told}, and the difference may be chance: {by}", policy.min_auc)
+    reason = (
+        f"below {policy.min_auc:g}, and allowed: {told}, below it too, and the candidate is better beyond chance: {by}"
+    )
+    return GateCheck(
+        "auc", "pass", absolute.observed, policy.min_auc, f"ROC AUC on the holdout is {absolute.observed:.4g}, {reason}"
+    )
 
 
 def _top(of: Evaluation) -> str:

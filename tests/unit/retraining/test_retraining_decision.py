@@ -70,13 +70,17 @@ def test_within_the_cooldown_nothing_is_trained_and_the_reason_says_when_the_las
     assert any("less than 24 hours ago" in reason for reason in decision.reasons)
 
 
-def test_the_same_drift_again_waits_until_outcomes_of_the_changed_world_have_matured() -> None:
+def test_the_same_drift_again_waits_until_a_whole_cycle_of_the_changed_world_has_matured() -> None:
     for_it = PastTraining(datetime.combine(on(9), datetime.min.time(), UTC), on(9), 28_000, "drift_detected")
-    again = decide(20, drifting(*range(8, 21)), trainings=[TRAINED, for_it], matured_since_onset=999)
-    assert again.outcome == "skip"
-    assert any("trained for it already" in answer.reason for answer in again.considered)
-    enough = decide(20, drifting(*range(8, 21)), trainings=[TRAINED, for_it], matured_since_onset=1_000)
-    assert enough.trigger == "drift_detected"
+    ready = 2 + POLICIES.retraining.drift_detected.relearn_after.days  # seen on day 8 over a week that began on day 2
+    known = {"reports": drifting(*range(8, ready + 1)), "trainings": [TRAINED, for_it]}
+    early = decide(ready - 1, **known, matured_since_onset=9_000)
+    assert early.outcome == "skip"
+    assert any(f"it can be learned from {on(ready)} on" in answer.reason for answer in early.considered)
+    few = decide(ready, **known, matured_since_onset=999)
+    assert few.outcome == "skip"
+    assert any("trained for it already" in answer.reason for answer in few.considered)
+    assert decide(ready, **known, matured_since_onset=1_000).trigger == "drift_detected"
 
 
 def test_a_thin_window_after_the_change_is_said_and_not_papered_over() -> None:
@@ -91,12 +95,14 @@ def test_a_thin_window_after_the_change_is_said_and_not_papered_over() -> None:
 def test_a_month_has_a_budget_of_trainings_and_says_when_it_is_free_again() -> None:
     most = int(POLICIES.drift.cost.retrainings)
     trained = [
-        PastTraining(datetime.combine(on(2 * i), datetime.min.time(), UTC), on(2 * i), 28_000, "") for i in range(most)
+        PastTraining(datetime.combine(on(n), datetime.min.time(), UTC), on(n), 28_000, "")
+        for n in range(60, 60 + 2 * most, 2)
     ]
-    decision = decide(20, drifting(*range(8, 21)), trainings=trained, matured_since_onset=9_000)
+    known = {"trainings": trained, "matured_since_onset": 9_000}
+    decision = decide(80, drifting(*range(8, 81)), **known)
     assert decision.outcome == "skip"
-    assert any("budget" in reason and "2026-07-01" in reason for reason in decision.reasons)
-    assert decide(40, drifting(*range(8, 41)), trainings=trained, matured_since_onset=9_000).retrain
+    assert any("budget" in reason and str(on(90)) in reason for reason in decision.reasons)
+    assert decide(91, drifting(*range(8, 92)), **known).retrain
 
 
 BROKEN = [
@@ -206,11 +212,13 @@ def test_a_calm_year_retrains_by_volume_only_and_every_few_weeks() -> None:
     assert min(gaps) >= 20
 
 
-def test_after_a_change_it_is_learned_at_once_and_again_as_its_outcomes_mature_within_the_budget() -> None:
-    reports = [*(report(number) for number in range(97)), *drifting(*range(97, 166))]
-    days = [day for day, trigger in live(166, reports) if trigger == "drift_detected"]
+def test_after_a_change_it_is_learned_at_once_and_again_once_it_can_be_within_the_budget() -> None:
+    reports = [*(report(number) for number in range(97)), *drifting(*range(97, 190))]
+    days = [day for day, trigger in live(190, reports) if trigger == "drift_detected"]
+    ready = 91 + POLICIES.retraining.drift_detected.relearn_after.days
     assert days[0] == 97
-    assert any(121 <= day <= 135 for day in days)
-    assert any(148 <= day <= 165 for day in days)
-    for start in range(166):
+    assert days[1] == ready
+    assert not any(97 < day < ready for day in days)
+    assert sum(ready < day <= ready + 15 for day in days) >= 2
+    for start in range(190):
         assert sum(start <= day < start + 30 for day in days) <= POLICIES.drift.cost.retrainings

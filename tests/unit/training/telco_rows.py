@@ -79,6 +79,7 @@ class Policy:
     window: timedelta = timedelta(days=365)
     holdout_share: float = 0.2
     holdout_rows: int = 5000
+    holdout_after_change: float = 0.25
     embargo: timedelta = timedelta(0)
     seed: int = 7
     threads: int = 1
