@@ -38,6 +38,7 @@ def request_evidence(platform: Platform, plan: Plan, progress: Progress, now: da
     records = list(answers_since(platform, plan.challenger, progress.entered))
     if records:
         measures += of_answers(records)
+        measures += slowdown(records, list(answers_since(platform, plan.champion, progress.entered)))
         measures += _of_both(platform, two, records)
     arms = None
     if plan.outcome_test is not None:
@@ -61,6 +62,15 @@ def of_answers(records: list[Record]) -> list[tuple[str, Measure]]:
     if seconds:
         found.append(("p99", Measure(float(np.quantile(seconds, 0.99)), len(seconds), at)))
     return found
+
+
+def slowdown(records: list[Record], beside: list[Record]) -> list[tuple[str, Measure]]:
+    """How much longer the median answer takes than the champion's of the same hours; nothing without answers of both."""
+    ours, theirs = ([float(one["seconds"]) for one in some if not _failed(one)] for some in (beside, records))
+    if not ours or not theirs or not (middle := float(np.median(ours))) > 0:
+        return []
+    at = min(max(_received(one) for one in some) for some in (records, beside))
+    return [("slowdown", Measure(float(np.median(theirs)) / middle - 1, min(len(ours), len(theirs)), at))]
 
 
 def answers_since(platform: Platform, version: str, since: datetime) -> Iterator[Record]:

@@ -99,6 +99,8 @@ class CanaryPolicy(Block):
     steps: Annotated[tuple[CanaryStep, ...], Field(min_length=2)]
     max_error_rate: Share
     max_p99: Span
+    max_slowdown: Relative
+    slow_from: Span
     max_auc_degradation: Annotated[float, Unit("AUC"), Field(gt=0, le=0.5)]
     min_requests: Annotated[int, Unit("requests"), Field(ge=1)]
     min_outcomes: Rows

@@ -22,7 +22,7 @@ from churn_platform.rollout.verdicts import Check, Verdict
 GROSS = 1e-6
 """Chance at which a share of errors ends a stage before the requests it waits for: over a thousand looks, one rollout in a thousand."""
 
-GUARDRAILS = ("error_rate", "p99", "score_shift", "auc_degradation", "realised_auc_loss", "healthy")
+GUARDRAILS = ("error_rate", "p99", "slowdown", "score_shift", "auc_degradation", "realised_auc_loss", "healthy")
 WANTED: dict[Gate, tuple[str, ...]] = {
     "latency_and_errors": ("error_rate", "p99"),
     "latency_errors_metrics": ("error_rate", "p99", "score_shift"),
@@ -96,8 +96,18 @@ def _check(
     reason = unusable(measure, at_least(limits), entered, now, limits.stale_after)
     if measure is None or reason:
         return Check(name, "inconclusive", f"{name}: {reason}", usable=False)
+    if name == "slowdown" and _quick(evidence.measures.get("p99"), limits, entered, now):
+        return Check(
+            name, "pass", f"99 of 100 answers come within {limits.slow_from * 1000:g} ms, whatever the champion takes"
+        )
     verdict, said = judged(measure, limits)
     return Check(name, verdict, said)
+
+
+def _quick(p99: Measure | None, limits: Limits, entered: datetime, now: datetime) -> bool:
+    if p99 is None or unusable(p99, limits.min_requests, entered, now, limits.stale_after):
+        return False
+    return p99.value <= limits.slow_from
 
 
 def _error_rate(measure: Measure, limits: Limits) -> tuple[Verdict, str]:
@@ -113,6 +123,11 @@ def _p99(measure: Measure, limits: Limits) -> tuple[Verdict, str]:
         return "inconclusive", f"p99: {measure.value} seconds is no time"
     said = f"99 of 100 answers came within {measure.value * 1000:.0f} ms, {limits.max_p99 * 1000:.0f} ms are allowed"
     return _at_most(measure.value, limits.max_p99), said
+
+
+def _slowdown(measure: Measure, limits: Limits) -> tuple[Verdict, str]:
+    said = f"its answers take {measure.value:+.0%} as long as the champion's, {limits.max_slowdown:+.0%} is allowed"
+    return _at_most(measure.value, limits.max_slowdown), said
 
 
 def _score_shift(measure: Measure, limits: Limits) -> tuple[Verdict, str]:
@@ -169,6 +184,7 @@ def _outcomes(limits: Limits) -> int:
 JUDGED: dict[str, tuple[Callable[[Limits], int], Callable[[Measure, Limits], tuple[Verdict, str]]]] = {
     "error_rate": (_requests, _error_rate),
     "p99": (_requests, _p99),
+    "slowdown": (_requests, _slowdown),
     "score_shift": (_requests, _score_shift),
     "auc_degradation": (_outcomes, _auc_degradation),
     "realised_auc_loss": (_outcomes, _realised_auc_loss),

@@ -45,6 +45,8 @@ class Limits:
 
     max_error_rate: float
     max_p99: float
+    max_slowdown: float
+    slow_from: float
     max_score_shift: float
     max_auc_degradation: float
     max_latency_increase: float

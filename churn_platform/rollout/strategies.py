@@ -79,6 +79,8 @@ def plan_rollout(
     limits = Limits(
         canary.max_error_rate,
         canary.max_p99.total_seconds(),
+        canary.max_slowdown,
+        canary.slow_from.total_seconds(),
         max_score_shift,
         canary.max_auc_degradation,
         policy.shadow.max_latency_increase,

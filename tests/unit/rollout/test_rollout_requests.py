@@ -35,7 +35,7 @@ def record(number: int, version: str = "churn-2", minutes: float = 60, **changes
 
 
 def logged(folder: Path, records: list[dict[str, Any]]) -> None:
-    with PredictionLog(folder, "worker.0") as log:
+    with PredictionLog(folder, f"worker.{len(list(folder.glob('*.log')))}") as log:
         for one in records:
             log.append(json.dumps(one).encode())
     for segment in folder.glob("*.log"):
@@ -104,6 +104,19 @@ def test_slow_answers_are_seen(platform: Any) -> None:
     logged(platform.settings.predictions, [record(n, minutes=115, seconds=0.31) for n in range(600)])
     agreed = plan()
     assert decide(measured(platform), agreed, at_stage(agreed, 0), NOW).action == "rollback"
+
+
+@pytest.mark.parametrize(("usual", "action"), [(0.02, "rollback"), (0.004, "advance")])
+def test_twice_as_slow_as_the_champion_is_seen_where_it_can_be_felt(platform: Any, usual: float, action: str) -> None:
+    """At a p99 of 40 ms a doubled time goes back though 300 ms are allowed; at 8 ms nobody feels it."""
+    beside = [record(n, "churn-1", minutes=115, seconds=usual) for n in range(600)]
+    logged(platform.settings.predictions, beside + [record(n, minutes=115, seconds=2 * usual) for n in range(600)])
+    known, agreed = measured(platform), plan()
+    assert known.measures["slowdown"].value == pytest.approx(1.0)
+    assert decide(known, agreed, at_stage(agreed, 0), NOW).action == action
+    calm = [record(n, minutes=116, seconds=1.2 * usual) for n in range(6_000)]
+    logged(platform.settings.predictions, calm)
+    assert decide(measured(platform), agreed, at_stage(agreed, 0), NOW).action == "advance"  # the control
 
 
 @pytest.mark.parametrize(
