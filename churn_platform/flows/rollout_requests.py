@@ -38,8 +38,9 @@ def request_evidence(platform: Platform, plan: Plan, progress: Progress, now: da
     records = list(answers_since(platform, plan.challenger, progress.entered))
     if records:
         measures += of_answers(records)
-        measures += slowdown(records, list(answers_since(platform, plan.champion, progress.entered)))
-        measures += _of_both(platform, two, records)
+        beside = list(answers_since(platform, plan.champion, progress.entered))
+        measures += slowdown(records, beside)
+        measures += _of_both(platform, two, [*records, *beside])
     arms = None
     if plan.outcome_test is not None:
         batch, fresh = newest_batch(platform), platform.policies.rollout.batch.stale_after
@@ -104,10 +105,10 @@ def answered_lately(platform: Platform, now: datetime) -> bool:
 
 
 def _of_both(platform: Platform, two: both_models.Pair, records: list[Record]) -> list[tuple[str, Measure]]:
-    """Both models about the customers who asked, each once, on the features that they were answered from."""
-    asked = {
-        str(one["customer_id"]): one for one in reversed(records) if one.get("customer_id") and one.get("feature_date")
-    }
+    """Both models about all who asked, whoever answered them, each customer once, on the features that they were answered from last."""
+    oldest_first = sorted(records, key=lambda one: float(one["received_at"]))
+    named = [one for one in oldest_first if one.get("customer_id") and one.get("feature_date")]
+    asked = {str(one["customer_id"]): one for one in named}
     if not asked:
         return []
     at = max(_received(one) for one in records)

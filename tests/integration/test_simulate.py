@@ -103,6 +103,16 @@ def test_a_file_that_breaks_stops_its_days_with_a_reason_and_yesterdays_scores_s
     assert all(read_snapshot(home / "published", "daily_scores", day)[1].rows > 0 for day in days)
 
 
+def test_each_day_ticks_the_rollout_between_its_batch_and_its_tickets(
+    uninterrupted: tuple[Path, dict[str, Any]],
+) -> None:
+    home, told = uninterrupted
+    lines = [json.loads(line) for line in (home / "simulation" / "life.jsonl").read_text().splitlines()]
+    for day in told["truth"]["days"]:
+        steps = [line["step"] for line in lines if line["day"] == day["date"]]
+        assert steps[:3] == ["job", "rollout", "tickets"]
+
+
 def test_the_truth_is_told_and_no_ranking_beats_it(uninterrupted: tuple[Path, dict[str, Any]]) -> None:
     _, told = uninterrupted
     assert told["truth"]["cause"] == "schema_break"
