@@ -34,6 +34,11 @@ event_log_storage:
   class: RangeEventLogStorage
   config:
     base_dir: {env: DAGSTER_HOME} # so that the home can be moved or copied
+compute_logs:
+  module: churn_platform.defs.captured_output
+  class: FileComputeLogManager
+  config:
+    base_dir: {env: DAGSTER_HOME}
 """
 WITH_ITS_PLACE = re.compile(r'base_dir: "[^"\n]*"')
 """How an earlier version wrote it: a copied home would go on writing into the one that it was copied from."""
