@@ -197,6 +197,31 @@ def rule_document(
     }
 
 
+def published_features(state: State, customer_id: str, today: date) -> Document:
+    """What a customer would be answered from: their newest row of each loaded feature set, with its day and age.
+
+    Raises:
+        Unanswerable: nothing recent is published of that customer.
+    """
+    told = []
+    for name, features in sorted(state.features.items()):
+        row = features.find(customer_id)
+        if row is None:
+            continue
+        values = {one: row.block.value(one, row.row) for one in features.feature_set.names}
+        told.append(
+            {
+                "feature_set": name,
+                "feature_date": row.day.isoformat(),
+                "feature_age_days": max(0, (today - row.day).days),
+                "features": {one: None if value != value else value for one, value in values.items()},
+            }
+        )
+    if not told:
+        raise Unanswerable(404, "nothing recent is published of this customer", "customer_id")
+    return {"customer_id": customer_id, "feature_sets": told}
+
+
 def document(
     predicted: Prediction, customer_id: str | None, chosen: Route, day: date, today: date, degraded: bool
 ) -> Document:

@@ -14,9 +14,11 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 
 from churn_platform.serving import requests as forms
-from churn_platform.serving.answers import Unanswerable
+from churn_platform.serving.answers import Unanswerable, published_features
 from churn_platform.serving.service import JSON, Receive, Scope, ScoringService, Send
 
 PREDICTION_PATHS = frozenset(
@@ -80,14 +82,14 @@ def scoring_app(service: ScoringService) -> FastAPI:
         status, content, headers = service.refusal(route, time.perf_counter(), refusal)
         return Response(content, status, {name.decode(): value.decode() for name, value in headers}, media_type=JSON)
 
-    def body_of(form: type[Any]) -> dict[str, Any]:
-        schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
+    def body_of(form: str) -> dict[str, Any]:
+        schema = {"$ref": f"#/components/schemas/{form}"}
         return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
     single: dict[str, Any] = {
         "response_model": forms.PredictionAnswer,
         "responses": ERRORS,
-        "openapi_extra": body_of(forms.PredictionRequest),
+        "openapi_extra": body_of("PredictionRequest"),
     }
 
     @app.post("/v1/churn/predict", **single)
@@ -109,7 +111,7 @@ def scoring_app(service: ScoringService) -> FastAPI:
         "/v1/churn/predict/batch",
         response_model=forms.BatchAnswer,
         responses=ERRORS,
-        openapi_extra=body_of(forms.BatchRequest),
+        openapi_extra=body_of("BatchRequest"),
     )
     async def predict_batch() -> Response:
         """Up to a thousand customers; each is answered, or refused with its reason, by itself."""
@@ -120,7 +122,7 @@ def scoring_app(service: ScoringService) -> FastAPI:
         """The process answers."""
         return {"status": "live"}
 
-    @app.get("/ready", responses={503: {"model": forms.ErrorAnswer}})
+    @app.get("/ready", response_model=forms.ReadyAnswer, responses={503: {"model": forms.ReadyAnswer}})
     async def ready() -> Response:
         """Requests can be answered; what could not be followed is named, and does not make it unready."""
         state = service.follower.state
@@ -128,7 +130,25 @@ def scoring_app(service: ScoringService) -> FastAPI:
         told = {"ready": state.ready, "problems": problems}
         return Response(orjson.dumps(told), 200 if state.ready else 503, media_type=JSON)
 
-    @app.get("/v1/rollout", responses={status: ERRORS[status] for status in (401, 403)})
+    @app.get(
+        "/v1/customers/{customer_id}",
+        response_model=forms.CustomerAnswer,
+        responses={status: ERRORS[status] for status in (401, 403, 404, 422)},
+    )
+    async def customer(request: Request, customer_id: forms.CustomerId) -> Response:
+        """The published features that a customer is answered from, and their age; no score, and nothing is logged."""
+        try:
+            service.authorise(request.headers.raw, "read")
+            told = published_features(service.follower.state, customer_id, service.today())
+        except Unanswerable as refusal:
+            return refused("customers", refusal)
+        return Response(orjson.dumps(told), media_type=JSON)
+
+    @app.get(
+        "/v1/rollout",
+        response_model=forms.RoutingAnswer,
+        responses={status: ERRORS[status] for status in (401, 403)},
+    )
     async def rollout(request: Request) -> Response:
         """Who answers whom, as it is followed now."""
         try:
@@ -140,7 +160,11 @@ def scoring_app(service: ScoringService) -> FastAPI:
         told = {**state.routing.to_dict(), "loaded": loaded, "problems": list(state.problems)}
         return Response(orjson.dumps(told), media_type=JSON)
 
-    @app.get("/metrics", responses={status: ERRORS[status] for status in (401, 403)})
+    @app.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses={status: ERRORS[status] for status in (401, 403)},
+    )
     async def metrics(request: Request) -> Response:
         """Measurements in Prometheus' form."""
         try:
@@ -150,4 +174,18 @@ def scoring_app(service: ScoringService) -> FastAPI:
         content = service.measures.exposition(service.follower.state, service.log, service.waiting)
         return Response(content, media_type="text/plain; version=0.0.4")
 
+    @app.exception_handler(RequestValidationError)
+    async def not_of_its_form(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return refused("other", Unanswerable(422, first["msg"], ".".join(map(str, first["loc"]))))
+
+    made = app.openapi
+
+    def described() -> dict[str, Any]:
+        """The framework's document with the requests' own schemas in it."""
+        document = made()
+        document["components"]["schemas"].update(forms.request_schemas(service.policy.limits))
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
     return app

@@ -13,17 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from churn_platform.contracts.tables import RAW_TABLES
 from churn_platform.serving.answers import Document, Route, Unanswerable, document, route, rule_document
+from churn_platform.serving.attribute_form import COLUMNS, CUSTOMERS, wrong_attribute
 
 if TYPE_CHECKING:
     from churn_platform.adapters.feature_sql import FeatureSql
     from churn_platform.serving.model import OnlineModel
     from churn_platform.serving.state import State
-
-CUSTOMERS = RAW_TABLES["customers"]
-GIVEN = ("customer_id", "observation_date", "next_observation_date", "known_at")
-"""Columns of the raw row that the API fills in itself."""
 
 
 class AttributeFeatures:
@@ -34,19 +30,23 @@ class AttributeFeatures:
         self._lock = threading.Lock()
 
     def answers(
-        self, state: State, described: Sequence[Mapping[str, Any]], today: date, chosen: Route | None = None
+        self, state: State, described: Sequence[Mapping[str, Any]], today: date, colour: str | None = None
     ) -> list[Document | Unanswerable]:
         """An answer, or why there is none, for each description, in order; each is judged by itself.
 
-        `chosen` answers; without it who answers customers without an id, or the documented rule while the kill switch says so.
+        Who answers customers without an id answers, or the model of that colour; the documented rule while the kill switch says so.
 
         Raises:
             Unanswerable: nobody can answer at all.
         """
         kill = state.routing.kill
-        by_rule = chosen is None and kill is not None and kill.mode == "fallback"
-        if chosen is None and not by_rule:
-            chosen = route(state, "")
+        chosen = None if kill is not None and kill.mode == "fallback" else route(state, "", colour)
+        return self.answers_of(chosen, state, described, today)
+
+    def answers_of(
+        self, chosen: Route | None, state: State, described: Sequence[Mapping[str, Any]], today: date
+    ) -> list[Document | Unanswerable]:
+        """The same by a given model; by the documented rule for None."""
         landed, refused = _landed(described, today)
         accepted = landed.iloc[:0]
         if len(landed):
@@ -110,21 +110,17 @@ def _by_rule(state: State, accepted: pd.DataFrame, today: date) -> list[tuple[in
 
 
 def _landed(described: Sequence[Mapping[str, Any]], today: date) -> tuple[pd.DataFrame, dict[str, Unanswerable]]:
-    """The descriptions as landed rows of `customers`, and the refusal of those that cannot be one, by their place.
-
-    What is not said is blank, and the contract judges that.
-    """
-    known = [column.name for column in CUSTOMERS.columns if column.name not in GIVEN]
+    """The descriptions as landed rows of `customers`, and the refusal of those that cannot be one, by their place."""
     rows, refused = [], {}
     for place, attributes in enumerate(described):
-        strange = next((name for name in attributes if name not in known), None)
-        if strange is not None:
-            told = "is filled in by the API" if strange in GIVEN else f"is no attribute: there are {', '.join(known)}"
-            refused[str(place)] = Unanswerable(422, f"{strange} {told}", f"attributes.{strange}")
+        wrong = wrong_attribute(attributes)
+        if wrong is not None:
+            name, why = wrong
+            refused[str(place)] = Unanswerable(422, f"{name} {why}", f"attributes.{name}")
             continue
         rows.append(
             {
-                **{name: attributes.get(name) for name in known},
+                **{name: attributes.get(name) for name in COLUMNS},
                 "customer_id": str(place),
                 "observation_date": today.isoformat(),
                 "next_observation_date": None,

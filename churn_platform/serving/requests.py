@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from churn_platform.policies.releasing import RequestLimits
 from churn_platform.serving.answers import Unanswerable
+from churn_platform.serving.attribute_form import attributes_schema
 
 CustomerId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$", examples=["7590-VHVEG"])]
 _CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -19,13 +20,22 @@ Form = TypeVar("Form", bound=BaseModel)
 AttributeValue = str | int | float | bool | None
 
 
-class PredictionRequest(BaseModel):
-    """One customer: known, by id, or described by the attributes of a `customers` row."""
+class KnownCustomer(BaseModel):
+    """A customer known by id: answered from their newest published features."""
 
     model_config = _CLOSED
 
-    customer_id: CustomerId | None = None
-    attributes: Annotated[dict[str, AttributeValue], Field(min_length=1, max_length=64)] | None = None
+    customer_id: CustomerId
+
+
+class DescribedCustomer(BaseModel):
+    """A customer described by the attributes of a `customers` row."""
+
+    model_config = _CLOSED
+
+    attributes: Annotated[
+        dict[str, AttributeValue], Field(max_length=64), WithJsonSchema(attributes_schema(), mode="validation")
+    ]
 
 
 class BatchRequest(BaseModel):
@@ -33,7 +43,7 @@ class BatchRequest(BaseModel):
 
     model_config = _CLOSED
 
-    customers: Annotated[list[PredictionRequest], Field(min_length=1)]
+    customers: Annotated[list[Any], Field(min_length=1)]
 
 
 class ReasonAnswer(BaseModel):
@@ -82,6 +92,70 @@ class BatchAnswer(BaseModel):
     """One entry per customer, in the request's order."""
 
     predictions: list[PredictionAnswer | RefusedAnswer]
+
+
+class FeaturesAnswer(BaseModel):
+    """A customer's newest published features of one feature set, and of which day."""
+
+    feature_set: str
+    feature_date: str
+    feature_age_days: int
+    features: dict[str, str | int | float | bool | None]
+
+
+class CustomerAnswer(BaseModel):
+    """What the API would answer a customer from, one entry per loaded feature set."""
+
+    customer_id: str
+    feature_sets: list[FeaturesAnswer]
+
+
+class ReadyAnswer(BaseModel):
+    """Whether requests can be answered, and what could not be followed."""
+
+    ready: bool
+    problems: list[str]
+
+
+class ServedModelAnswer(BaseModel):
+    """A registered model and its package."""
+
+    version: str
+    digest: str
+
+
+class SplitAnswer(BaseModel):
+    """A rollout's share."""
+
+    plan: str
+    strategy: str
+    salt: str
+    weight: float
+    mirrored: bool
+
+
+class KillAnswer(BaseModel):
+    """The kill switch, thrown: who, why, when."""
+
+    mode: Literal["stop", "fallback"]
+    by: str
+    why: str
+    at: str
+
+
+class RoutingAnswer(BaseModel):
+    """Who answers whom, as it is followed now; the versions that are loaded; what could not be followed."""
+
+    format: int
+    sequence: int
+    champion: ServedModelAnswer | None
+    challenger: ServedModelAnswer | None
+    split: SplitAnswer | None
+    blue: ServedModelAnswer | None
+    green: ServedModelAnswer | None
+    kill: KillAnswer | None
+    loaded: list[str]
+    problems: list[str]
 
 
 class ErrorAnswer(BaseModel):
@@ -133,18 +207,23 @@ def _depth(body: bytes, enough: int) -> int:
     return deepest
 
 
-def single(content: Any) -> tuple[str | None, dict[str, Any] | None]:
-    """(customer_id, None) or (None, attributes) of a single request.
+def single(content: Any, at: str = "") -> tuple[str | None, dict[str, Any] | None]:
+    """(customer_id, None) or (None, attributes) of a single request, or of the customer of a batch whose place is `at`.
 
     Raises:
         Unanswerable: 422, naming the field.
     """
-    if type(content) is dict and len(content) == 1 and type(content.get("customer_id")) is str:
+    if type(content) is not dict:
+        raise Unanswerable(422, "a customer is an object", at.rstrip(".") or "body")
+    if len(content) == 1 and type(content.get("customer_id")) is str:
         customer_id = content["customer_id"]  # by far the most frequent request, judged without pydantic
         if 0 < len(customer_id) <= 64 and all("!" <= letter <= "~" for letter in customer_id):
             return customer_id, None
-    request = _validated(PredictionRequest, content)
-    return _one_of(request, "")
+    if ("customer_id" in content) == ("attributes" in content):
+        raise Unanswerable(422, "name a customer_id or give attributes, one of the two", f"{at}customer_id")
+    if "customer_id" in content:
+        return _validated(KnownCustomer, content, at).customer_id, None
+    return None, _validated(DescribedCustomer, content, at).attributes
 
 
 def batch(content: Any, limits: RequestLimits) -> list[tuple[str | None, dict[str, Any] | None]]:
@@ -160,19 +239,38 @@ def batch(content: Any, limits: RequestLimits) -> list[tuple[str | None, dict[st
                 413, f"{count} customers are more than {limits.batch}: send several batches", "customers"
             )
     request = _validated(BatchRequest, content)
-    return [_one_of(one, f"customers.{place}.") for place, one in enumerate(request.customers)]
+    return [single(one, f"customers.{place}.") for place, one in enumerate(request.customers)]
 
 
-def _one_of(request: PredictionRequest, at: str) -> tuple[str | None, dict[str, Any] | None]:
-    if (request.customer_id is None) == (request.attributes is None):
-        raise Unanswerable(422, "name a customer_id or give attributes, one of the two", f"{at}customer_id")
-    return request.customer_id, request.attributes
+def request_schemas(limits: RequestLimits) -> dict[str, Any]:
+    """The requests' JSON Schemas by name, for the components of the API's document."""
+    one_of = [{"$ref": f"#/components/schemas/{form.__name__}"} for form in (KnownCustomer, DescribedCustomer)]
+    return {
+        "KnownCustomer": KnownCustomer.model_json_schema(),
+        "DescribedCustomer": DescribedCustomer.model_json_schema(),
+        "PredictionRequest": {"title": "PredictionRequest", "oneOf": one_of},
+        "BatchRequest": {
+            "title": "BatchRequest",
+            "description": BatchRequest.__doc__,
+            "type": "object",
+            "properties": {
+                "customers": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": limits.batch,
+                    "items": {"$ref": "#/components/schemas/PredictionRequest"},
+                }
+            },
+            "required": ["customers"],
+            "additionalProperties": False,
+        },
+    }
 
 
-def _validated(form: type[Form], content: Any) -> Form:
+def _validated(form: type[Form], content: Any, at: str = "") -> Form:
     try:
         return form.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
+        where = at + ".".join(str(part) for part in first["loc"]) or "body"
         raise Unanswerable(422, f"{where}: {first['msg']}", where) from None

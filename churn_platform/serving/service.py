@@ -189,15 +189,13 @@ class ScoringService:
         customer_id, attributes = forms.single(forms.read_json(body, self.policy.limits))
         if customer_id is not None:
             return self._known(body, customer_id, colour)
-        if colour is not None:
-            raise Unanswerable(422, "a colour answers by customer_id", "attributes")
         began, state, today = time.perf_counter(), self.follower.state, self.today()
-        (answer,) = await self._describe(state, [attributes or {}], today)
+        (answer,) = await self._describe(state, [attributes or {}], today, colour)
         if isinstance(answer, Unanswerable):
             raise answer
         digest = _digest(body)
         self._keep(answer, digest, began)
-        if state.routing.split is not None:
+        if colour is None and state.routing.split is not None:
             self.shadow.mirror(state, None, attributes, answer, today, digest)
         return orjson.dumps(answer)
 
@@ -255,10 +253,10 @@ class ScoringService:
         return orjson.dumps({"predictions": told})
 
     async def _describe(
-        self, state: State, described: list[dict[str, Any]], today: date
+        self, state: State, described: list[dict[str, Any]], today: date, colour: str | None = None
     ) -> list[Document | Unanswerable]:
         async with self._described:
-            return await asyncio.to_thread(self.attributes.answers, state, described, today)
+            return await asyncio.to_thread(self.attributes.answers, state, described, today, colour)
 
     def _keep(self, answer: Document, digest: str, began: float) -> None:
         """Log before the answer leaves: what cannot be logged is not answered."""

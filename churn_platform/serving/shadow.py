@@ -111,7 +111,7 @@ class Shadow:
                     answer = by_model(one.state, chosen, one.customer_id, one.today)
                 else:
                     (answer,) = await asyncio.to_thread(
-                        self._attributes.answers, one.state, [one.attributes or {}], one.today, chosen
+                        self._attributes.answers_of, chosen, one.state, [one.attributes or {}], one.today
                     )
             except (Unanswerable, ValueError) as error:
                 answer = error if isinstance(error, Unanswerable) else Unanswerable(503, str(error))

@@ -23,7 +23,7 @@ from churn_platform.contracts.tables import RAW_TABLES
 from churn_platform.flows.routing import lift_kill_switch, publish_routing, throw_kill_switch
 from churn_platform.flows.served_features import publish_features
 from churn_platform.serving.app import scoring_app
-from churn_platform.serving.attributes import GIVEN
+from churn_platform.serving.attribute_form import GIVEN
 from churn_platform.serving.run import scoring_service
 from churn_platform.serving.tokens import Tokens
 
