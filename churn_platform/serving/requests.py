@@ -17,6 +17,7 @@ from churn_platform.serving.attribute_form import attributes_schema
 CustomerId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$", examples=["7590-VHVEG"])]
 _CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Form = TypeVar("Form", bound=BaseModel)
+MOST_ATTRIBUTES = 64
 AttributeValue = str | int | float | bool | None
 
 
@@ -34,7 +35,9 @@ class DescribedCustomer(BaseModel):
     model_config = _CLOSED
 
     attributes: Annotated[
-        dict[str, AttributeValue], Field(max_length=64), WithJsonSchema(attributes_schema(), mode="validation")
+        dict[str, AttributeValue],
+        Field(max_length=MOST_ATTRIBUTES),
+        WithJsonSchema(attributes_schema(), mode="validation"),
     ]
 
 
@@ -258,12 +261,26 @@ def request_schemas(limits: RequestLimits) -> dict[str, Any]:
                     "type": "array",
                     "minItems": 1,
                     "maxItems": limits.batch,
-                    "items": {"$ref": "#/components/schemas/PredictionRequest"},
+                    "items": {"$ref": "#/components/schemas/BatchCustomer"},
                 }
             },
             "required": ["customers"],
             "additionalProperties": False,
         },
+        "BatchCustomer": {"title": "BatchCustomer", "oneOf": [one_of[0], _attributes_of_a_batch()]},
+    }
+
+
+def _attributes_of_a_batch() -> dict[str, Any]:
+    """What keeps a batch from being refused as a whole; whether the values can be a customer is said for each by itself."""
+    scalars = {"type": ["string", "number", "boolean", "null"]}
+    attributes = {"type": "object", "maxProperties": MOST_ATTRIBUTES, "additionalProperties": scalars}
+    return {
+        "type": "object",
+        "description": "Attributes as in DescribedCustomer; one that is not of that form is refused by itself, beside the others' answers.",
+        "properties": {"attributes": attributes},
+        "required": ["attributes"],
+        "additionalProperties": False,
     }
 
 

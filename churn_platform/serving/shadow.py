@@ -40,6 +40,8 @@ MOST_WAITING = 20_000
 PAUSE = 0.02
 AT_ONCE = 16
 """Requests mirrored between two breaths of the loop: about half a millisecond, which is what it may add to an answer."""
+DESCRIBED_AT_ONCE = 64
+"""Described customers whose features are computed together: one alone takes 40 ms, and sixty-four hardly more (measured)."""
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +55,10 @@ class Mirrored:
     today: date
     answer_id: str
     request_digest: str
+
+    def joins(self, other: Mirrored) -> bool:
+        """Whether both are described customers of the same moment."""
+        return self.customer_id is None and self.state is other.state and self.today == other.today
 
 
 class Shadow:
@@ -97,25 +103,37 @@ class Shadow:
                 _log.exception("a mirrored request failed")
 
     async def ask(self, most: int) -> None:
-        """Ask the challenger up to `most` of the waiting requests."""
+        """Ask the challenger up to `most` of the waiting requests; described customers that follow each other at once."""
         for _ in range(min(most, len(self._waiting))):
+            if not self._waiting:
+                return
             one = self._waiting.popleft()
             model = one.state.model(one.state.routing.challenger)
             if model is None:
                 self._measures.shadow_dropped()
                 continue
-            began, chosen = time.perf_counter(), Route(model, SHADOW)
-            answer: Document | Unanswerable
-            try:
-                if one.customer_id is not None:
-                    answer = by_model(one.state, chosen, one.customer_id, one.today)
-                else:
-                    (answer,) = await asyncio.to_thread(
-                        self._attributes.answers_of, chosen, one.state, [one.attributes or {}], one.today
-                    )
-            except (Unanswerable, ValueError) as error:
-                answer = error if isinstance(error, Unanswerable) else Unanswerable(503, str(error))
-            self._keep(one, chosen, answer, time.perf_counter() - began)
+            chosen = Route(model, SHADOW)
+            together = [one]
+            if one.customer_id is None:
+                while self._waiting and len(together) < DESCRIBED_AT_ONCE and self._waiting[0].joins(one):
+                    together.append(self._waiting.popleft())
+            began = time.perf_counter()
+            answers = await self._answers(chosen, together)
+            seconds = (time.perf_counter() - began) / len(together)
+            for each, answer in zip(together, answers, strict=True):
+                self._keep(each, chosen, answer, seconds)
+
+    async def _answers(self, chosen: Route, together: list[Mirrored]) -> list[Document | Unanswerable]:
+        one = together[0]
+        try:
+            if one.customer_id is not None:
+                return [by_model(one.state, chosen, one.customer_id, one.today)]
+            described = [each.attributes or {} for each in together]
+            return await asyncio.to_thread(self._attributes.answers_of, chosen, one.state, described, one.today)
+        except Unanswerable as refusal:
+            return [refusal] * len(together)
+        except ValueError as error:
+            return [Unanswerable(503, str(error))] * len(together)
 
     def _keep(self, one: Mirrored, chosen: Route, answer: Document | Unanswerable, seconds: float) -> None:
         if isinstance(answer, Unanswerable):
