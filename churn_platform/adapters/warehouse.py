@@ -184,6 +184,14 @@ class Warehouse:
             {"first": first, "last": last},
         )
 
+    def observed_days(self, feature_set: FeatureSet, first: date, last: date) -> frozenset[date]:
+        """The days in [first, last] that have feature rows."""
+        found = self.query(
+            f"SELECT DISTINCT observation_date FROM {feature_set.table} WHERE observation_date BETWEEN $first AND $last",
+            {"first": first, "last": last},
+        )
+        return frozenset(pd.to_datetime(found["observation_date"]).dt.date)
+
     def outcomes(self, first: date, last: date) -> pd.DataFrame:
         """Outcomes of observations in [first, last]: customer_id, observation_date, matured_on, churned_on, churn_known_at."""
         return self.query(

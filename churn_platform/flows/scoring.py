@@ -6,7 +6,7 @@ What belongs here: loading the verified champion, scoring each day, publishing i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -178,17 +178,19 @@ def score_days(platform: Platform, days: Sequence[date]) -> ScoredDays:
 
 def _features_by_day(
     platform: Platform, package: ModelPackage, days: Sequence[date]
-) -> list[tuple[date, pd.DataFrame]]:
+) -> Iterator[tuple[date, pd.DataFrame]]:
+    """Each day's feature rows, one day in memory at a time; that every day has some is known before the first is scored."""
     feature_set = FEATURE_SETS[package.model.feature_set]
-    rows = platform.warehouse.features(feature_set, min(days), max(days))
-    by_day = dict(tuple(rows.groupby(pd.to_datetime(rows["observation_date"]).dt.date, sort=True)))
-    absent = [day for day in days if day not in by_day]
-    if absent:
-        raise ScoringError(
-            f"{absent[0]} has no feature rows in {feature_set.table}, though the calendar expects customers: "
-            f"zero rows is an error, not a quiet day; run `churn day {absent[0]}`"
-        )
-    return [(day, by_day[day].reset_index(drop=True)) for day in days]
+    with platform.warehouse.reading():
+        there = platform.warehouse.observed_days(feature_set, min(days), max(days))
+        absent = [day for day in days if day not in there]
+        if absent:
+            raise ScoringError(
+                f"{absent[0]} has no feature rows in {feature_set.table}, though the calendar expects customers: "
+                f"zero rows is an error, not a quiet day; run `churn day {absent[0]}`"
+            )
+        for day in days:
+            yield day, platform.warehouse.features(feature_set, day, day)
 
 
 def _score_rows(

@@ -212,3 +212,41 @@ def test_every_run_is_in_the_dagster_instance_for_the_ui(
         scored = instance.get_materialized_partitions(dg.AssetKey("daily_scores"))
     assert statuses == dict.fromkeys(("history", "training", "day"), dg.DagsterRunStatus.SUCCESS)
     assert len(scored) == summary["days_scored"]
+
+
+def test_a_day_scored_from_a_file_of_its_features_is_the_day_that_was_published(
+    copy_of: Path,
+) -> None:
+    from churn_platform.adapters.snapshots import pointer_of
+    from churn_platform.adapters.warehouse import Warehouse
+
+    published = pointer_of(copy_of / "published", "daily_scores", LIVE_DAY)
+    rows = Warehouse(copy_of / "warehouse" / "warehouse.duckdb").query(
+        f"SELECT * FROM features_v1 WHERE observation_date = DATE '{LIVE_DAY}'"
+    )
+    file = copy_of / "features.parquet"
+    rows.sample(frac=1.0, random_state=1).to_parquet(file, index=False)
+    told = answer(churn(copy_of, "score", LIVE_DAY, "--features", str(file), "--json"))
+    assert (told["customers_scored"], told["digest"]) == (published.rows, published.digest)
+    assert told["margins_checked"] == published.rows
+
+    rows.assign(observation_date=pd.Timestamp("2026-06-04")).to_parquet(file, index=False)
+    refused = churn(copy_of, "score", LIVE_DAY, "--features", str(file), "--json")
+    assert refused.returncode != 0
+    assert "score each day by itself" in refused.stderr
+    assert churn(copy_of, "score", LIVE_DAY, "--features", str(copy_of / "nowhere"), "--json").returncode != 0
+
+
+def test_what_a_run_prints_is_kept_without_processes_that_mirror_it(
+    summary: dict[str, Any], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster import DagsterInstance
+
+    from churn_platform.defs.captured_output import FileComputeLogManager
+
+    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    with DagsterInstance.from_config(str(home / "dagster")) as instance:
+        assert isinstance(instance.compute_log_manager, FileComputeLogManager)
+    kept = list((home / "dagster" / "storage").rglob("*.complete"))
+    assert len(kept) >= 3, "the three runs of the main job"
+    assert all(one.with_suffix(".out").is_file() and one.with_suffix(".err").is_file() for one in kept)
