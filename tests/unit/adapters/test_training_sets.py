@@ -150,3 +150,10 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
         with pytest.raises(OSError, match="disk full"):
             write_training_set(tmp_path, examples())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_day_of_a_change_is_kept_and_part_of_the_name(tmp_path: Path) -> None:
+    plain, changed = examples(), replace(examples(), changed_on=date(2026, 1, 9))
+    names = [write_training_set(tmp_path, one).digest for one in (plain, changed)]
+    assert names[0] != names[1]
+    assert [read_training_set(tmp_path, name).changed_on for name in names] == [None, date(2026, 1, 9)]

@@ -72,6 +72,22 @@ def test_control_without_a_floor_half_the_time_and_size_move_the_score_by_all_th
     assert gained > POLICY.min_gain
 
 
+def test_a_ranking_that_is_better_beyond_chance_is_no_tie_for_the_noise_of_f1() -> None:
+    """The score's interval may reach below zero; AUC's and DeLong's test show that the gain is none."""
+    seen = 0
+    for seed in range(40):
+        holdout = Holdout(seed)
+        one, other = holdout.model("churn-1", noise=0.8), holdout.model("churn-2")
+        comparison = holdout.compared(one, other)
+        decision = decided(holdout, comparison)
+        no_chance = comparison.delong_p <= 1.0 - POLICY.score_confidence and comparison.auc.difference.low > 0.0
+        if comparison.score.value >= POLICY.min_gain and comparison.score.low <= 0.0:
+            worth = comparison.value.difference.value >= -POLICY.max_value_loss * abs(comparison.value.champion.value)
+            assert (decision.outcome == "wins") == (no_chance and worth)
+            seen += decision.outcome == "wins"
+    assert seen
+
+
 def test_a_model_that_is_really_slower_pays_for_it() -> None:
     holdout = Holdout(1)
     one, other = holdout.model("churn-1", milliseconds=100.0), holdout.model("churn-2", milliseconds=150.0)

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from gate_evidence import NAN, SOUND, check, fresh
 
+from churn_platform.evaluation.estimate import Estimate
 from churn_platform.evaluation.evaluation import Evaluation
 from churn_platform.evaluation.gate import (
+    ChampionOnHoldout,
+    GateDecision,
     evaluation_gate,
 )
 from churn_platform.evaluation.metrics import METRICS
@@ -168,3 +171,53 @@ def test_an_unreadable_record_fails_without_raising(policies: Policies, record: 
 def test_missing_evidence_or_policy_fails_without_raising(evaluation: Evaluation, policies: Policies) -> None:
     assert evaluation_gate(evaluation, None, policies.gates.evaluation).verdict == "fail"  # type: ignore[arg-type]
     assert evaluation_gate(evaluation, SOUND, None).verdict == "fail"  # type: ignore[arg-type]
+
+
+# a world that has become harder than the bound
+
+
+def harder(
+    evaluation: Evaluation, policies: Policies, champion: ChampionOnHoldout | None, auc: float = 0.77
+) -> GateDecision:
+    """The gate's decision on a candidate whose holdout AUC is below the bound."""
+    metrics = {**evaluation.metrics, "auc": fresh(auc, evaluation.rows)}
+    return evaluation_gate(replace(evaluation, metrics=metrics), SOUND, policies.gates.evaluation, champion)
+
+
+def above(value: float, low: float) -> Estimate:
+    return Estimate(value, low, value + (value - low), 0.99, "delong paired", 2_000)
+
+
+def test_below_the_bound_a_better_one_than_a_champion_that_is_below_it_too_passes_and_says_so(
+    evaluation: Evaluation, policies: Policies
+) -> None:
+    decision = harder(evaluation, policies, ChampionOnHoldout("churn-1", fresh(0.74, 2_000), above(0.03, 0.01)))
+    assert decision.passed, decision.reasons
+    assert "champion churn-1 has 0.74 on the same 2,000 rows, below it too" in check(decision, "auc").reason
+
+
+@pytest.mark.parametrize(
+    ("champion", "why"),
+    [
+        (None, "0.8 is required"),
+        (ChampionOnHoldout("churn-1", fresh(0.74, 2_000), above(0.03, -0.001)), "may be chance"),
+        (ChampionOnHoldout("churn-1", fresh(0.78, 2_000), above(-0.01, -0.02)), "may be chance"),
+        (ChampionOnHoldout("churn-1", fresh(0.81, 2_000), above(0.03, 0.01)), "so it can be reached"),
+        (ChampionOnHoldout("churn-1", fresh(NAN, 2_000), above(0.03, 0.01)), "could not be measured"),
+        (ChampionOnHoldout("churn-1", fresh(0.74, 2_000), above(NAN, NAN)), "could not be measured"),
+        (ChampionOnHoldout("churn-1", None, None, "PackageError: gone"), "PackageError: gone"),
+    ],
+    ids=["nobody", "chance", "worse", "champion above", "nan champion", "nan difference", "not measured"],
+)
+def test_below_the_bound_everything_else_fails(
+    evaluation: Evaluation, policies: Policies, champion: ChampionOnHoldout | None, why: str
+) -> None:
+    decision = harder(evaluation, policies, champion)
+    assert decision.verdict == "fail"
+    assert [entry.name for entry in decision.checks if entry.verdict != "pass"] == ["auc"]
+    assert why in check(decision, "auc").reason
+
+
+def test_a_missing_auc_is_not_helped_by_a_bad_champion(evaluation: Evaluation, policies: Policies) -> None:
+    bad = ChampionOnHoldout("churn-1", fresh(0.5, 2_000), above(0.3, 0.2))
+    assert harder(evaluation, policies, bad, auc=NAN).verdict == "fail"

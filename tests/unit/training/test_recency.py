@@ -63,6 +63,20 @@ def test_a_changed_world_makes_recent_rows_count_more_and_the_record_says_on_wha
     assert {line.weighting for line in chosen.backtest} == {"all_alike", "half_life", "short_window"}
 
 
+def test_where_monitoring_says_that_the_world_changed_the_backtest_need_not_prove_it_again() -> None:
+    """The same rows: of the gains between one and two standard errors, only those after a change are acted on."""
+    for days in range(3, 12):
+        plain = history(days)
+        seen = replace(plain, changed_on=date(2026, 4, 1))
+        before, after = choose_weighting(plain, POLICY), choose_weighting(seen, POLICY)
+        best = max(line.better_by for line in before.backtest)
+        assert (before.name != "all_alike") == (best >= 2.0)
+        assert (after.name != "all_alike") == (best >= 1.0)
+        if 1.0 <= best < 2.0:
+            return
+    raise AssertionError("no history lay between the two bounds: this test would see no difference")
+
+
 def test_a_weighted_model_knows_the_changed_world_better_than_one_that_counts_all_alike() -> None:
     from sklearn.metrics import roc_auc_score
 

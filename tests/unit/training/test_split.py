@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telco_rows import Policy, Tables, made_up_examples
+from telco_rows import Policy, Recency, Tables, made_up_examples
 
+from churn_platform.training.digest import training_digest
 from churn_platform.training.errors import OneClassError, TooFewExamplesError
 from churn_platform.training.split import temporal_split
 
@@ -69,3 +71,27 @@ def test_a_side_with_one_outcome_is_refused(small: Tables) -> None:
     stayed = examples.take((~newest | (examples.frame["churned"] == 0)).to_numpy())
     with pytest.raises(OneClassError, match="holdout side"):
         temporal_split(stayed, Policy())
+
+
+@settings(max_examples=40, deadline=None)
+@given(day=st.integers(0, 29), seed=st.integers(0, 3), least=st.integers(1, 60))
+def test_after_a_change_no_more_is_held_out_than_usual_and_about_a_quarter_of_what_came_after(
+    day: int, seed: int, least: int
+) -> None:
+    examples = made_up_examples(400, seed)
+    policy = Policy(recency=Recency(min_rows=least))
+    first = examples.frame["observation_date"].min()
+    changed = replace(examples, changed_on=(first + pd.Timedelta(days=day)).date())
+    usual, held = temporal_split(examples, policy).holdout, temporal_split(changed, policy).holdout
+    assert len(held) <= len(usual)
+    since = (examples.frame["observation_date"] >= pd.Timestamp(changed.changed_on)).sum()
+    wanted = max(0.25 * since, least)
+    newest = examples.frame["observation_date"].value_counts().sort_index()
+    assert len(held) >= min(len(usual), wanted) - newest.max()
+    assert len(held) < wanted + newest.max() or len(held) == len(usual)
+
+
+def test_a_change_is_part_of_what_a_training_set_is(small: Tables) -> None:
+    examples = small.examples()
+    changed = replace(examples, changed_on=examples.as_of)
+    assert training_digest(changed) != training_digest(examples)
