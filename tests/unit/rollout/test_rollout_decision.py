@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 from math import inf, nan
 
 import pytest
@@ -68,9 +68,9 @@ def outage(kind: str, agreed: Plan, stage: int, name: str) -> Evidence | None:
             "nan": replace(arms, challenger_churned=nan),  # type: ignore[arg-type]
             "inf": replace(arms, challenger_outcomes=inf, challenger=inf),  # type: ignore[arg-type]
             "empty": Arms(0, 0, 0, 0, 0, 0, over),
-            "stale": replace(arms, at=over - timedelta(hours=1)),
+            "stale": replace(arms, at=over - agreed.limits.stale_after - timedelta(hours=1)),
             "one arm": replace(arms, champion=0, champion_outcomes=0, champion_churned=0),
-            "slow": replace(arms, at=over - timedelta(minutes=16)),
+            "slow": replace(arms, at=over - agreed.limits.stale_after - MINUTE),
             "duplicated": replace(
                 arms, challenger=2 * arms.challenger, challenger_outcomes=2 * arms.challenger_outcomes
             ),
@@ -86,8 +86,8 @@ def outage(kind: str, agreed: Plan, stage: int, name: str) -> Evidence | None:
             "nan": replace(one, value=nan),
             "inf": replace(one, value=inf),
             "empty": replace(one, rows=0),
-            "stale": replace(one, at=over - timedelta(hours=1)),
-            "slow": replace(one, at=over - timedelta(minutes=16)),
+            "stale": replace(one, at=over - agreed.limits.stale_after - timedelta(hours=1)),
+            "slow": replace(one, at=over - agreed.limits.stale_after - MINUTE),
         }[kind]
     return replace(known, measures=told)
 
@@ -105,8 +105,8 @@ GATES = {
 @pytest.mark.parametrize("kind", OUTAGES)
 def test_no_outage_of_any_metric_of_any_gate_in_any_stage_advances(kind: str) -> None:
     tried = 0
-    for strategy, stage in stages:
-        agreed = plan(strategy)
+    for (strategy, stage), evidence in product(stages, ("api", "batch")):
+        agreed = plan(strategy, evidence=evidence)
         progress, over = at_stage(agreed, stage), due(agreed, stage)
         assert decide(good(agreed, stage, over), agreed, progress, over).action in (
             "advance",
@@ -117,7 +117,7 @@ def test_no_outage_of_any_metric_of_any_gate_in_any_stage_advances(kind: str) ->
             assert decided.action == "hold", (strategy, stage, name)
             assert decided.reasons
             tried += 1
-    assert tried == 40
+    assert tried == 80
 
 
 @given(st.sampled_from(stages), measures, st.integers(0, 40 * 24 * 60))

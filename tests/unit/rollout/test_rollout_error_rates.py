@@ -37,6 +37,7 @@ def live(agreed: Plan, rng: np.random.Generator, loss: float = 0.0) -> tuple[str
         measures = {
             "error_rate": Measure(errors / requests, requests, now),
             "p99": Measure(float(rng.normal(0.025, 0.002)), requests, now),
+            "slowdown": Measure(float(rng.normal(0, 1.25 * 0.5 / np.sqrt(requests))), requests, now),
             "score_shift": Measure(float(rng.chisquare(9)) / (2 * requests), requests, now),
             "auc_degradation": Measure(drift / information, requests, now, information**-0.5),
         }
