@@ -5,8 +5,9 @@
 Champion and challenger are models of the recipe on the IBM replay, and the customers those of its holdout, drawn anew for each rollout
 (7,043 of them). Every half hour 6,000 requests come (three a second) from customers drawn at random, and the challenger answers those
 whom the plan's hash gives it. Share of errors, 99th percentile, slowdown, score shift and estimated AUC are measured on what was asked,
-as the collector measures them. Of equal models a thousand are rolled out. What is wrong with a challenger is done to its answers: failures, doubled times, noise on its margin
-until its AUC against the true outcomes is lower by the figure, a shift, a constant, or two columns swapped before the model reads them.
+as the collector measures them. Of equal models a thousand are rolled out. What is wrong with a challenger is done to its answers:
+failures, doubled times, noise on its margin until its AUC against the true outcomes is lower by the figure, a shift, a constant, or two
+columns swapped before the model reads them.
 """
 
 from __future__ import annotations
