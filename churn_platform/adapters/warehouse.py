@@ -60,11 +60,34 @@ def create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+_held: set[Path] = set()
+"""Files that this process holds open for writing: whoever opens one of them again must ask for the same."""
+
+
 class Warehouse:
-    """One DuckDB file. Every method opens, works and closes, so that the file's lock is held for moments only."""
+    """One DuckDB file. Every method opens, works and closes, so that the file's lock is held for moments only, unless `held`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, this process keeps the file open, so that each opening in it is free; every other process is shut out meanwhile.
+
+        For a home that belongs to one process, as a simulated life's does: its days open the file some forty times each.
+
+        Raises:
+            WarehouseError: as `connect`.
+        """
+        if self.path in _held:
+            yield
+            return
+        with self.connect():
+            _held.add(self.path)
+            try:
+                yield
+            finally:
+                _held.discard(self.path)
 
     @contextmanager
     def connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -79,7 +102,7 @@ class Warehouse:
             raise WarehouseError(f"there is no warehouse at {self.path} yet: run `churn run` first")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            connection = duckdb.connect(str(self.path), read_only=read_only)
+            connection = duckdb.connect(str(self.path), read_only=read_only and self.path not in _held)
         except duckdb.Error as error:
             told = str(error).splitlines()[0]
             if "lock" in told:

@@ -93,7 +93,7 @@ class _Life:
         if (day, LIVED) in self._done:
             return
         began, worked = time.perf_counter(), time.process_time()
-        with clock.simulated_time(self._morning(day)):
+        with clock.simulated_time(self._morning(day)), self._platform.warehouse.held():
             has_champion = self._champion() is not None
             # without a champion nothing can be scored; the day's data are taken in all the same
             self._job(day, JOB, "day" if has_champion else "history", (day, day))

@@ -161,3 +161,42 @@ def test_features_are_there_once_both_tables_are(warehouse: Warehouse) -> None:
         with warehouse.connect() as connection:
             connection.execute(f"CREATE TABLE features_v{number} (x INTEGER)")
         assert warehouse.has_features() is there
+
+
+def _asked_by_another_process(path: Path) -> str:
+    ask = f"import duckdb; duckdb.connect({str(path)!r}, read_only=True); print('open')"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or done.stderr
+
+
+def test_a_held_warehouse_is_read_and_written_inside_and_shut_to_others(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse.prepare()
+    assert _asked_by_another_process(warehouse.path) == "open"  # the control
+    with warehouse.held(), Warehouse(warehouse.path).held():
+        with warehouse.connect() as connection:
+            connection.execute("CREATE TABLE notes AS SELECT 1 AS n")
+        with warehouse.reading():
+            assert warehouse.query("SELECT n FROM notes")["n"].tolist() == [1]
+        assert "lock" in _asked_by_another_process(warehouse.path).lower()
+    assert _asked_by_another_process(warehouse.path) == "open"
+    assert warehouse.query("SELECT n FROM notes")["n"].tolist() == [1]
+
+
+def test_a_hold_ends_with_what_it_was_for_however_that_ends(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse.prepare()
+    with pytest.raises(ZeroDivisionError), warehouse.held():
+        raise ZeroDivisionError
+    assert _asked_by_another_process(warehouse.path) == "open"
+
+
+def test_texts_read_as_codes_are_the_texts(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse.prepare()
+    sql = "SELECT * FROM (VALUES ('a', 1, DATE '2026-01-01'), (NULL, NULL, NULL), ('b', 2, DATE '2026-01-02')) AS t(name, n, day)"
+    plain, coded = warehouse.query(sql), warehouse.coded(sql)
+    assert isinstance(coded["name"].dtype, pd.CategoricalDtype)
+    assert coded["name"].astype("object").where(coded["name"].notna(), None).tolist() == ["a", None, "b"]
+    assert plain["n"].isna().tolist() == coded["n"].isna().tolist() == [False, True, False]
+    assert pd.to_datetime(coded["day"]).equals(pd.to_datetime(plain["day"]).astype(coded["day"].dtype))
