@@ -119,6 +119,7 @@ def test_the_truth_is_told_and_no_ranking_beats_it(uninterrupted: tuple[Path, di
     scored = [day for day in told["truth"]["days"] if day["auc"] is not None]
     assert scored
     assert all(0 <= day["auc"] <= day["best_auc"] + 1e-4 for day in scored)
+    assert all(0 <= day["achievable_auc"] <= day["best_auc"] + 1e-4 for day in scored)
 
 
 def test_what_happened_carries_the_simulated_dates(uninterrupted: tuple[Path, dict[str, Any]]) -> None:

@@ -41,8 +41,8 @@ def life_account(platform: Platform, days: int) -> dict[str, Any]:
     """What happened on the first `days` live days, JSON-able.
 
     Returns:
-        the world, days lived, `events` by date, `truth` (what changed when, and by day the best achievable AUC beside the AUC of the
-        published scores, both expected under the true probabilities), `seconds`, and where to look.
+        the world, days lived, `events` by date, `truth` (what changed when, and by day the AUC of the published scores beside the best that
+        the champion's columns allow and the best of all, each expected under the true probabilities), `seconds`, and where to look.
     """
     from churn_platform.adapters.snapshots import partitions
     from churn_platform.adapters.world_choice import load_scenario, read_world_choice
@@ -230,6 +230,7 @@ def _truth(platform: Platform, lived: Sequence[date], published: Sequence[str]) 
         return {"cause": None, "changed_on": None, "days": []}
     newest = days.iloc[-1]
     changed = newest["changed_on"]
+    achievable = _achievable(platform, sorted(days["day"].dt.date))
     return {
         "cause": str(newest["cause"]),
         "changed_on": changed.date().isoformat() if changed == changed and changed is not None else None,
@@ -237,6 +238,7 @@ def _truth(platform: Platform, lived: Sequence[date], published: Sequence[str]) 
             {
                 "date": (day := row["day"].date().isoformat()),
                 "best_auc": None if math.isnan(row["best_auc"]) else round(row["best_auc"], 4),
+                "achievable_auc": achievable.get(day),
                 "auc": achieved.get(day),
                 "observed": int(row["observed"]),
                 "expected_leavers": round(float(row["expected_leavers"]), 2),
@@ -244,6 +246,19 @@ def _truth(platform: Platform, lived: Sequence[date], published: Sequence[str]) 
             for row in days.to_dict("records")
         ],
     }
+
+
+def _achievable(platform: Platform, days: Sequence[date]) -> dict[str, float]:
+    """By day, the best that the columns of the policy's feature set allow; days without features or of one outcome are left out."""
+    from churn_platform.adapters.truth_files import read_customer_truth
+    from churn_platform.contracts.features import FEATURE_SETS
+    from churn_platform.flows.simulation.achievable import achievable_auc
+
+    chosen = FEATURE_SETS[platform.policies.training.feature_set]
+    found = achievable_auc(
+        platform.warehouse.features(chosen, days[0], days[-1]), read_customer_truth(platform.settings, days), chosen
+    )
+    return {day.isoformat(): round(auc, 4) for day, auc in found.items() if not math.isnan(auc)}
 
 
 def _seconds(steps: Sequence[Step]) -> dict[str, Any]:
