@@ -35,6 +35,7 @@ ASSETS = [
     # scores
     scores.daily_scores,
     serving.served_features,
+    serving.prediction_log,
     crm.crm_write_back,
     # rollout
     rollout.rollout_evidence,

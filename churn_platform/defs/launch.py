@@ -38,6 +38,7 @@ STAGES = {
     "champion": "release",
     "daily_scores": "score",
     "served_features": "score",
+    "prediction_log": "score",
     "crm_write_back": "score",
     "rollout_evidence": "monitor",
     "rollout_state": "monitor",

@@ -1,4 +1,6 @@
-"""Group scores: what the scoring API answers from, published beside the daily scores."""
+"""Group scores: what the scoring API answers from, published beside the daily scores, and what it has answered."""
+
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -28,4 +30,47 @@ def served_features(context: dg.AssetExecutionContext, platform: PlatformResourc
             "days_without_rows": [day.isoformat() for day in published.empty],
             "champion": routing.champion.version if routing.champion else "none",
         }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[served_features, dg.AssetKey("champion")],
+    kinds={"parquet"},
+    output_required=False,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "each_prediction_once",
+            asset="prediction_log",
+            description="Every record of the log's closed segments is published once; no segment is damaged.",
+        )
+    ],
+)
+def prediction_log(
+    context: dg.AssetExecutionContext, platform: PlatformResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    """What the scoring API answered, one row a prediction, by the hour; shadow answers and failures among them. Not made where nothing
+    was asked."""
+    from churn_platform.flows.predictions import take_predictions
+
+    taken = take_predictions(platform.open())
+    if not taken.received and not taken.damaged:
+        context.log.info("nothing was predicted since the last ingestion")
+        return
+    yield dg.MaterializeResult(
+        metadata={
+            "segments": taken.segments,
+            "received": taken.received,
+            "new": taken.new,
+            "repeated": taken.repeated,
+            "failures": taken.failures,
+            "by_variant": dict(taken.by_variant),
+            "hours": list(taken.partitions),
+        }
+    )
+    yield dg.AssetCheckResult(
+        check_name="each_prediction_once",
+        passed=taken.accounted,
+        description="; ".join(taken.damaged) or None,
+        metadata={"received": taken.received, "new": taken.new, "repeated": taken.repeated},
     )

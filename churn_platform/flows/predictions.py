@@ -1,0 +1,145 @@
+"""The prediction log as a dataset: what the scoring API answered, one row a prediction, published by the hour it was asked in.
+
+What belongs here: from closed segments to published snapshots, each prediction once. What does not: writing the log
+(`adapters/prediction_log.py`), what a record says (`serving/answers.py`).
+
+A segment that was taken in is remembered by name, size and checksum; forgotten memory costs time and nothing else, since a prediction that
+is published already is left out by its id. A damaged segment is named and left where it is.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from churn_platform.adapters.platform import Platform
+
+DATASET = "prediction_log"
+TAKEN = "taken.json"
+TEXTS = (
+    "prediction_id",
+    "customer_id",
+    "band",
+    "decision",
+    "model_version",
+    "model_digest",
+    "variant",
+    "feature_set",
+    "feature_date",
+    "request_digest",
+    "shadow_of",
+    "error",
+)
+NUMBERS = ("probability", "margin", "seconds")
+
+
+@dataclass(frozen=True)
+class TakenPredictions:
+    """One ingestion: received = new + repeated. `damaged` says which segments could not be read, and why."""
+
+    segments: int
+    received: int
+    new: int
+    repeated: int
+    failures: int
+    by_variant: Mapping[str, int]
+    partitions: tuple[str, ...]
+    damaged: tuple[str, ...]
+
+    @property
+    def accounted(self) -> bool:
+        """Whether every record of a readable segment is published once, and no segment was unreadable."""
+        return not self.damaged and self.received == self.new + self.repeated
+
+
+def take_predictions(platform: Platform) -> TakenPredictions:
+    """Publish what closed segments hold and is not published yet; segments that a killed server left open are closed first."""
+    from churn_platform.adapters.atomic_files import write_atomically
+    from churn_platform.adapters.prediction_log import (
+        PredictionLogError,
+        closed_segments,
+        read_segment,
+        seal_abandoned,
+    )
+
+    folder = platform.settings.predictions
+    folder.mkdir(parents=True, exist_ok=True)
+    seal_abandoned(folder)
+    taken, records, damaged, segments = _taken(folder), [], [], 0
+    for path in closed_segments(folder):
+        mark = f"{path.stat().st_size}:{zlib.crc32(path.read_bytes()):08x}"
+        if taken.get(path.name) == mark:
+            continue
+        try:
+            rows = [{**json.loads(record), "segment": path.name} for record in read_segment(path)]
+        except (PredictionLogError, ValueError, OSError) as error:
+            damaged.append(str(error))
+            continue
+        segments += 1
+        records += rows
+        taken[path.name] = mark
+    frame = predictions_frame(records)
+    new, partitions = 0, []
+    for hour, of_hour in frame.groupby(frame["received_at"].dt.strftime("%Y-%m-%d-%H"), sort=True):
+        added = _publish(platform, str(hour), of_hour)
+        new += added
+        if added:
+            partitions.append(str(hour))
+    write_atomically(folder / TAKEN, json.dumps(taken, sort_keys=True).encode())
+    counts = frame["variant"].value_counts()
+    return TakenPredictions(
+        segments=segments,
+        received=len(frame),
+        new=new,
+        repeated=int(len(frame) - new),
+        failures=int(frame["error"].notna().sum()),
+        by_variant={str(variant): int(count) for variant, count in counts.items()},
+        partitions=tuple(partitions),
+        damaged=tuple(damaged),
+    )
+
+
+def predictions_frame(records: list[dict[str, Any]]) -> pd.DataFrame:
+    """Records as typed rows: texts, numbers, `received_at` in UTC, `degraded`, and the reasons' features as JSON."""
+    columns: dict[str, Any] = {
+        name: pd.Series([record.get(name) for record in records], dtype="str") for name in (*TEXTS, "segment")
+    }
+    columns |= {name: pd.Series([record.get(name) for record in records], dtype="float64") for name in NUMBERS}
+    columns["degraded"] = pd.Series([bool(record.get("degraded")) for record in records], dtype="bool")
+    columns["features"] = pd.Series([json.dumps(record.get("features", [])) for record in records], dtype="str")
+    seconds = pd.Series([record["received_at"] for record in records], dtype="float64")
+    columns["received_at"] = pd.to_datetime((seconds * 1e6).round(), unit="us", utc=True).astype("datetime64[us, UTC]")
+    return pd.DataFrame(columns)
+
+
+def _publish(platform: Platform, hour: str, rows: pd.DataFrame) -> int:
+    """Add to the hour's partition what it does not hold yet; how many that were."""
+    from churn_platform.adapters.snapshots import partitions, publish, read_snapshot
+
+    root = platform.settings.published
+    fresh = rows.drop_duplicates("prediction_id", keep="first")
+    if hour in partitions(root, DATASET):
+        held, _ = read_snapshot(root, DATASET, hour)
+        fresh = fresh[~fresh["prediction_id"].isin(held["prediction_id"])]
+        if not len(fresh):
+            return 0
+        whole = pd.concat([held, fresh], ignore_index=True)
+    else:
+        whole = fresh
+    about = {"feed": platform.home.feed, "simulated": platform.home.simulated}
+    publish(root, DATASET, hour, whole.sort_values("received_at").reset_index(drop=True), about, platform.now())
+    return len(fresh)
+
+
+def _taken(folder: Path) -> dict[str, str]:
+    try:
+        content = json.loads((folder / TAKEN).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(mark) for name, mark in content.items()} if isinstance(content, dict) else {}
