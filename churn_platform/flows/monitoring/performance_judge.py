@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from churn_platform.drift.fairness import (
 from churn_platform.drift.finding import Finding, Window
 from churn_platform.drift.persistence import persists
 from churn_platform.drift.windows import growing_windows
-from churn_platform.estimation.expectation import EstimationError
 from churn_platform.estimation.findings import (
     assumption_finding,
     estimated_finding,
@@ -31,7 +30,7 @@ from churn_platform.estimation.findings import (
     realised_finding,
     realised_severity,
 )
-from churn_platform.estimation.performance import EstimatedPerformance, estimate_performance
+from churn_platform.estimation.performance import EstimatedPerformance
 from churn_platform.estimation.reconciliation import (
     FAR,
     Assumption,
@@ -41,11 +40,11 @@ from churn_platform.estimation.reconciliation import (
     reconcile,
 )
 from churn_platform.evaluation.estimate import Estimate, EvaluationError
+from churn_platform.flows.monitoring.estimated_windows import estimated_window
 from churn_platform.flows.monitoring.performance_champion import Champion
 from churn_platform.flows.monitoring.scored import ScoredHistory, ScoredWindow
 
 if TYPE_CHECKING:
-    from churn_platform.estimation.doubt import CalibrationDoubt
     from churn_platform.policies import Policies
 
 MATURE_ENOUGH = 0.9
@@ -157,7 +156,7 @@ class Judge:
             return f"{window.rows} scores of {self.champion.version} up to {window.last}, {least} are needed"
         seed = int(self.champion.digest[:12], 16) + window.last.toordinal()
         policy = self.policies.evaluation
-        return _estimated(
+        return estimated_window(
             window.probability.tobytes(),
             self.champion.threshold,
             self.champion.doubt,
@@ -286,24 +285,6 @@ class Judge:
             ),
             window,
         )
-
-
-@lru_cache(maxsize=256)
-def _estimated(
-    scores: bytes, threshold: float, doubt: CalibrationDoubt, confidence: float, ece_bins: int, seed: int
-) -> EstimatedPerformance | str:
-    """The estimate of a window, named by all that it depends on: tomorrow asks for today's again, to see what persists."""
-    try:
-        return estimate_performance(
-            np.frombuffer(scores, dtype=np.float64),
-            threshold=threshold,
-            doubt=doubt,
-            confidence=confidence,
-            ece_bins=ece_bins,
-            rng=np.random.default_rng(seed),
-        )
-    except EstimationError as error:
-        return str(error)
 
 
 def _value(window: ScoredWindow) -> Window:
