@@ -18,34 +18,16 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "comparison"))
 
 from made_contenders import POLICIES, POLICY, Holdout  # noqa: E402
+from made_registrations import registration  # noqa: E402
 
 from churn_platform.adapters.ops_store import OpsStore  # noqa: E402
 from churn_platform.evaluation.gate import GateCheck, GateDecision, Incumbent, decide, deployment_gate  # noqa: E402
-from churn_platform.governance.registration import Registration  # noqa: E402
 from churn_platform.promotion import first_release_decision, successor_decision  # noqa: E402
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 BY: dict[str, Any] = {"actor": "service:platform", "at": NOW}
 PASSED = GateDecision("evaluation", "pass", (GateCheck("auc", "pass", 0.85, 0.8, "good enough"),))
 DEPLOYABLE = GateDecision("deployment", "pass", (GateCheck("owners", "pass", None, None, "both named"),))
-
-
-def registration(number: int, auc: float = 0.85) -> Registration:
-    digests = dict.fromkeys(("training_data_digest", "policy_digest", "code_digest"), "c" * 64)
-    return Registration(
-        model_name="telco-churn",
-        package_digest=f"{number:064x}",
-        feature_set="v1",
-        code_revision="0f3a91c",
-        business_owner="retention-manager",
-        ml_owner="ml-owner",
-        risk_tier="low",
-        as_of=date(2026, 5, 30),
-        feed="ibm",
-        simulated=False,
-        metrics={"auc": auc},
-        **digests,
-    )
 
 
 @pytest.fixture

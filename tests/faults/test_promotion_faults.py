@@ -10,16 +10,16 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from made_registrations import registration
 
 from churn_platform.adapters.ops_store import OpsStore, PromotionConflict
 from churn_platform.evaluation.estimate import Estimate
 from churn_platform.evaluation.gate import GateCheck, GateDecision, Incumbent, deployment_gate
-from churn_platform.governance.registration import Registration
 from churn_platform.policies import Policies, load_policies
 from churn_platform.promotion import successor_decision
 
@@ -29,24 +29,6 @@ BY: dict[str, Any] = {"actor": "service:platform", "at": NOW}
 RIVALS, ROUNDS = 8, 200
 CODE = ("adapters/ops_store", "adapters/atomic_files", "adapters/file_lock", "test_promotion_faults")
 PASSED = GateDecision("evaluation", "pass", (GateCheck("auc", "pass", 0.85, 0.8, "good enough"),))
-
-
-def registration(number: int) -> Registration:
-    digests = dict.fromkeys(("training_data_digest", "policy_digest", "code_digest"), "b" * 64)
-    return Registration(
-        model_name="telco-churn",
-        package_digest=f"{number:064x}",
-        feature_set="v1",
-        code_revision="0f3a91c",
-        business_owner="retention-manager",
-        ml_owner="ml-owner",
-        risk_tier="low",
-        as_of=date(2026, 5, 30),
-        feed="ibm",
-        simulated=False,
-        metrics={"auc": 0.85},
-        **digests,
-    )
 
 
 @pytest.fixture

@@ -9,32 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from made_registrations import registration
 
 from churn_platform.adapters.ops_store import LedgerAlarm, OpsStore
 from churn_platform.adapters.ops_store.anchor import Anchor
 from churn_platform.governance.ledger import EMPTY_HEAD, LedgerEntry, LedgerHead
-from churn_platform.governance.registration import Registration
 
 NOW = datetime(2026, 5, 31, 6, 0, tzinfo=UTC)
 BY: dict[str, Any] = {"actor": "ml-owner", "at": NOW}
-
-
-def registration(number: int) -> Registration:
-    digests = dict.fromkeys(("training_data_digest", "policy_digest", "code_digest"), "a" * 64)
-    return Registration(
-        model_name="telco-churn",
-        package_digest=f"{number:064x}",
-        feature_set="v1",
-        code_revision="0f3a91c",
-        business_owner="retention-manager",
-        ml_owner="ml-owner",
-        risk_tier="low",
-        as_of=NOW.date(),
-        feed="ibm",
-        simulated=False,
-        metrics={"auc": 0.85},
-        **digests,
-    )
 
 
 @pytest.fixture

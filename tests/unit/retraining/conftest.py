@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_registrations import registration
 
 from churn_platform.adapters import clock
 from churn_platform.adapters.platform import Platform, open_platform
 from churn_platform.adapters.warehouse import Warehouse
-from churn_platform.governance.registration import Registration
 
 NOW = datetime(2026, 6, 10, 9, tzinfo=UTC)
-
-
-def registration(number: int) -> Registration:
-    digests = dict.fromkeys(("training_data_digest", "policy_digest", "code_digest"), "e" * 64)
-    return Registration(
-        model_name="telco-churn",
-        package_digest=f"{number:064x}",
-        feature_set="v2",
-        code_revision="0f3a91c",
-        business_owner="retention-manager",
-        ml_owner="ml-owner",
-        risk_tier="low",
-        as_of=date(2026, 5, 30),
-        feed="ibm",
-        simulated=False,
-        metrics={"auc": 0.85},
-        **digests,
-    )
 
 
 class Clock:
@@ -58,7 +40,7 @@ def platform(home: Path, now: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(Warehouse, "matured_outcomes", lambda *_: 500)
     opened = open_platform("ibm")
     by: dict[str, Any] = {"actor": "service:platform", "at": datetime(2026, 5, 31, 6, tzinfo=UTC)}
-    opened.ops.register_model(registration(1), **by)
+    opened.ops.register_model(registration(1, feature_set="v2"), **by)
     opened.ops.promote("churn-1", None, "first", {"decision": 1}, **by)
     yield opened
     opened.ops.close()
