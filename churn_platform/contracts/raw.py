@@ -24,7 +24,9 @@ DTYPES = {
 
 
 def _blank_total_only_before_the_first_bill(frame: pd.DataFrame) -> pd.Series:
-    return frame["total_charges"].notna() | frame["tenure_months"].eq(0).fillna(False).astype(bool)  # blank tenure: not 0
+    return frame["total_charges"].notna() | frame["tenure_months"].eq(0).fillna(False).astype(
+        bool
+    )  # blank tenure: not 0
 
 
 def _next_observation_is_later(frame: pd.DataFrame) -> pd.Series:

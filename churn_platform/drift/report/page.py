@@ -41,11 +41,15 @@ class ReportAbout:
     note: str
 
 
-def drift_page(judgement: DriftJudgement, day: date, about: ReportAbout) -> str:
-    """The page of one judged day as HTML, some 50 kB; it needs `PLOTLY` beside it for its figures, and can be read without."""
+def drift_page(judgement: DriftJudgement, day: date, about: ReportAbout, explained: Sequence[Finding] = ()) -> str:
+    """The page of one judged day as HTML, some 50 kB; it needs `PLOTLY` beside it for its figures, and can be read without.
+
+    `explained` are the day's findings with the causes that were named, where they were asked for.
+    """
     context = judgement.context
     at = context.with_memory().index(day)
-    findings = judgement.findings[day]
+    findings = tuple(explained) or judgement.findings[day]
+    causes = _causes(findings)
     drawn: list[tuple[str, figures.Figure]] = []
 
     def plot(figure: figures.Figure | None) -> str:
@@ -63,6 +67,7 @@ def drift_page(judgement: DriftJudgement, day: date, about: ReportAbout) -> str:
         _head(findings, day, about),
         _section("What was found", _table([f for f in findings if f.violates]) if any(f.violates for f in findings)
                  else "<p>Nothing violates a threshold.</p>"),
+        _section("Likely causes", causes) if causes else "",
         _section("The features that the model leans on", "<p class=lead>The six of most influence. Dashed: the policy's threshold.</p>"
                  + (plot(figures.timeline(judgement, watched, at)) if watched else "<p>None is watched.</p>")),
         *(
@@ -122,6 +127,20 @@ def _table(findings: Sequence[Finding]) -> str:
         for f in findings
     )
     head = "<tr><th>Severity</th><th>About</th><th>What</th><th>Measured</th><th>What to do</th></tr>"
+    return f'<div class="wide"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+
+
+def _causes(findings: Sequence[Finding]) -> str:
+    """The causes that acting findings carry: they are the day's, so the first finding's are everybody's."""
+    told = next((one.evidence["causes"] for one in findings if one.acts and one.evidence.get("causes")), None)
+    if not isinstance(told, list):
+        return ""
+    rows = "".join(
+        f"<tr><td><b>{html.escape(str(cause['cause']).replace('_', ' '))}</b></td><td>{float(cause['share']):.0%}</td>"
+        f"<td>{'<br>'.join(html.escape(str(one)) for one in cause['because']) or 'nothing that is known explains it'}</td></tr>"
+        for cause in told
+    )
+    head = "<tr><th>Cause</th><th>Share of what speaks</th><th>Because</th></tr>"
     return f'<div class="wide"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
 
 

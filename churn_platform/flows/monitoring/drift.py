@@ -5,7 +5,7 @@ What belongs here: the steps and their order. What does not: reading (`inputs`),
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -64,7 +64,7 @@ def report_drift(platform: Platform, days: Sequence[date]) -> DriftReport:
         judged = judge_days(platform, champion, wanted[0], wanted[-1])
         found = {day: explained(platform, day, judged.findings[day]) for day in wanted}
     _record(platform, champion.version, found)
-    return DriftReport(champion.version, found, _write_pages(platform, champion, judged, wanted), passed_over)
+    return DriftReport(champion.version, found, _write_pages(platform, champion, judged, found), passed_over)
 
 
 def _not_judged(platform: Platform, days: Sequence[date], passed_over: dict[str, str], why: str) -> DriftReport:
@@ -123,7 +123,10 @@ def _correlation_sums(names: Sequence[str], watched: dict[str, Watched], first: 
 
 
 def _write_pages(
-    platform: Platform, champion: inputs.MonitoredChampion, judged: DriftJudgement, days: Sequence[date]
+    platform: Platform,
+    champion: inputs.MonitoredChampion,
+    judged: DriftJudgement,
+    found: Mapping[date, Sequence[Finding]],
 ) -> dict[date, Path]:
     """`reports/drift/<day>.html`, with the script that they share beside them."""
     folder = platform.settings.reports / "drift"
@@ -139,9 +142,9 @@ def _write_pages(
         home.note if home else "",
     )
     pages = {}
-    for day in days:
+    for day, findings in found.items():
         pages[day] = folder / f"{day}.html"
-        write_atomically(pages[day], drift_page(judged, day, about).encode(), durable=False)
+        write_atomically(pages[day], drift_page(judged, day, about, findings).encode(), durable=False)
     return pages
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -28,6 +29,23 @@ def page(known: Baseline, note: str = "made up") -> str:
     rows["monthly_charges"] *= 1.5
     judgement = judge_drift(made.context(known, rows, 30, 35))
     return drift_page(judgement, made.LIVE_FROM + timedelta(35), ReportAbout("churn-1", "world", True, note))
+
+
+def test_the_page_names_the_likely_causes_where_they_were_asked_for(known: Baseline) -> None:
+    rows = made.customers(np.random.default_rng(3), made.LIVE_FROM, 40, 60)
+    rows["monthly_charges"] *= 1.5
+    judgement, day = judge_drift(made.context(known, rows, 30, 35)), made.LIVE_FROM + timedelta(35)
+    about = ReportAbout("churn-1", "world", True, "made up")
+    causes = [{"cause": "pricing_change", "share": 0.8, "because": ["bills rose by <5 %>"]}]
+    told = [
+        replace(one, evidence={**one.evidence, "causes": causes}) if one.acts else one
+        for one in judgement.findings[day]
+    ]
+    assert any(one.acts for one in told)
+    asked, unasked = drift_page(judgement, day, about, told), drift_page(judgement, day, about)
+    assert "pricing change" in asked
+    assert "bills rose by &lt;5 %&gt;" in asked
+    assert "Likely causes" not in unasked
 
 
 def test_a_baseline_survives_being_written(known: Baseline) -> None:
