@@ -11,7 +11,8 @@ load from another (`bench.open_loop`), on the same cores and over loopback:
 - the peer: `mlflow models serve` on the same booster behind `mlflow.pyfunc`, probability only, 32 connections, the same customers;
 - switches: two servers of one home at 200 requests a second each, while the routing changes between blue and green, back to the model
   before, to a thrown kill switch and to the documented rule. Each answer must be wholly one model's: equal to what that model
-  said of the customer when nothing moved.
+  said of the customer when nothing moved;
+- kills: the server is killed with `kill -9` under the promised load, and the answers that were given are looked for in the log.
 
 Processor time is that of the server's process. A generator that could not send all it was told to says so in the name of its row.
 """
@@ -29,7 +30,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +41,7 @@ from bench.whole_process import measured
 PROMISED, SECONDS = 500, 60
 CONNECTIONS = 512
 FLIPS, FLIP_EVERY, FLIP_RATE = 200, 0.75, 200
+KILLS = 8
 LEAD = 20
 """Seconds in which the process of the switches starts."""
 LIBRARIES = ("uvicorn", "httptools", "uvloop", "orjson", "fastapi", "mlflow", "xgboost")
@@ -66,7 +68,7 @@ def measure() -> list[dict[str, Any]]:
         if not home.exists():
             measured([SCRIPTS / "churn", "run", "--feed", "ibm", "--json"], {"CHURN_HOME": str(home)})
         measured([sys.executable, "-m", "bench.serving", "prepare", work], {"CHURN_HOME": str(home)})
-        return [*_load(home, work), *_switches(home, work)]
+        return [*_load(home, work), *_switches(home, work), *_losses(home, work)]
 
 
 def _load(home: Path, work: Path) -> Iterator[dict[str, Any]]:
@@ -135,6 +137,32 @@ def _switches(home: Path, work: Path, flips: int = FLIPS, every: float = FLIP_EV
     yield row(f"{what}: time to effect on both, p99", "s", told["p99"])
 
 
+def _losses(home: Path, work: Path, kills: int = KILLS) -> Iterator[dict[str, Any]]:
+    """`kill -9` under the promised load: predictions that were answered and are not in the log."""
+    from churn_platform.adapters.prediction_log import closed_segments, read_segment, seal_abandoned
+
+    folder, lost, answered = home / "predictions", [], 0
+    for number in range(kills):
+        with serving(home, 8191) as server:
+            before = set(closed_segments(folder))
+            words = ["--port", server.port, "--requests", work / "known", "--rate", PROMISED, "--seconds", 6]
+            load = start(["bench.open_loop", *words, "--connections", 32, "--keep", work / "kept-killed"])
+            time.sleep(3.5 + 0.037 * number)
+            os.kill(server.pid, signal.SIGKILL)
+            load.communicate(timeout=60)
+        seal_abandoned(folder)
+        new = [path for path in closed_segments(folder) if path not in before]
+        kept = {json.loads(line)["prediction_id"] for path in new for line in read_segment(path)}
+        told = [json.loads(line) for line in (work / "kept-killed").read_text().splitlines()]
+        ids = [json.loads(body)["prediction_id"] for _, status, body in told if status == 200]
+        answered += len(ids)
+        lost.append(len(set(ids) - kept))
+    what = f"{kills} times kill -9 at {PROMISED} requests/s"
+    yield row(f"{what}: answered", "predictions", answered)
+    yield row(f"{what}: answered and not in the log, in the mean", "predictions", sum(lost) / kills)
+    yield row(f"{what}: answered and not in the log, at most", "predictions", max(lost))
+
+
 @contextmanager
 def serving(home: Path, port: int) -> Iterator[Server]:
     """`churn serve` on `home`, ready."""
@@ -167,7 +195,8 @@ def _process(
         _wait(f"http://127.0.0.1:{port}{path}", process, patience)
         yield Server(process.pid, port)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:
