@@ -37,7 +37,6 @@ def served_features(context: dg.AssetExecutionContext, platform: PlatformResourc
     group_name=GROUP,
     deps=[served_features, dg.AssetKey("champion")],
     kinds={"parquet"},
-    output_required=False,
     check_specs=[
         dg.AssetCheckSpec(
             "each_prediction_once",
@@ -46,17 +45,11 @@ def served_features(context: dg.AssetExecutionContext, platform: PlatformResourc
         )
     ],
 )
-def prediction_log(
-    context: dg.AssetExecutionContext, platform: PlatformResource
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
-    """What the scoring API answered, one row a prediction, by the hour; shadow answers and failures among them. Not made where nothing
-    was asked."""
+def prediction_log(platform: PlatformResource) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    """What the scoring API answered, one row a prediction, by the hour; shadow answers and failures among them."""
     from churn_platform.flows.predictions import take_predictions
 
     taken = take_predictions(platform.open())
-    if not taken.received and not taken.damaged:
-        context.log.info("nothing was predicted since the last ingestion")
-        return
     yield dg.MaterializeResult(
         metadata={
             "segments": taken.segments,
