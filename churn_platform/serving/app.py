@@ -32,7 +32,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         403: "the token's scopes do not reach here",
         404: "nothing recent is published of the customer, or there is no such model",
         408: "the body did not come in time",
-        413: "the body or the batch is too large",
+        413: "the body is too large",
         415: "the body is not sent as JSON",
         422: "the request is not of the declared form; the field is named",
         429: "too many requests wait: come again after Retry-After seconds",

@@ -233,13 +233,13 @@ def batch(content: Any, limits: RequestLimits) -> list[tuple[str | None, dict[st
     """The customers of a batch, each as `single` gives it.
 
     Raises:
-        Unanswerable: 422, naming the customer's place and the field; 413 for too many.
+        Unanswerable: 422, naming the customer's place and the field, or that they are too many.
     """
     if isinstance(content, dict) and isinstance(content.get("customers"), list):
         count = len(content["customers"])
         if count > limits.batch:
             raise Unanswerable(
-                413, f"{count} customers are more than {limits.batch}: send several batches", "customers"
+                422, f"{count} customers are more than {limits.batch}: send several batches", "customers"
             )
     request = _validated(BatchRequest, content)
     return [single(one, f"customers.{place}.") for place, one in enumerate(request.customers)]

@@ -159,7 +159,7 @@ def test_a_body_that_does_not_say_that_it_is_json_is_refused(api: TestClient) ->
 
 def test_more_customers_than_the_policy_allows_are_refused(api: TestClient) -> None:
     customers = [{"customer_id": "A"}] * 1001
-    assert api.post(f"{PREDICT}/batch", json={"customers": customers}).status_code == 413
+    assert api.post(f"{PREDICT}/batch", json={"customers": customers}).status_code == 422
 
 
 def test_the_kill_switch_stops_the_answers_at_once_and_lifted_they_come_again(
@@ -194,6 +194,32 @@ def test_the_kill_switch_may_fall_back_to_the_documented_rule(
     assert answer["band"] in ("low", "medium", "high")
     lift_kill_switch(platform, "ana", "reviewed")
     eventually(lambda: api.get("/v1/rollout"), 200)
+
+
+def test_a_described_customer_gets_the_rules_answer_too_while_the_switch_falls_back(
+    api: TestClient, served_home: Path
+) -> None:
+    from bench.serving_cases import GOOD
+
+    platform = platform_at(served_home)
+    throw_kill_switch(platform, "fallback", "ana", "the model is under review")
+    body = {"attributes": GOOD}
+    deadline = time.monotonic() + 5.0
+    while (answer := api.post(PREDICT, json=body)).json().get("variant") != "fallback":
+        assert time.monotonic() < deadline
+    assert (answer.status_code, answer.json()["band"], answer.json()["model_version"]) == (200, "high", "rule")
+    refused = api.post(PREDICT, json={"attributes": {**GOOD, "contract": "Three year"}})
+    assert (refused.status_code, refused.json()["field"]) == (422, "attributes.contract")
+    lift_kill_switch(platform, "ana", "reviewed")
+
+
+def test_a_customers_published_features_are_told_with_their_day(api: TestClient, scores: pd.DataFrame) -> None:
+    row = scores.iloc[0]
+    told = api.get(f"/v1/customers/{row['customer_id']}").json()
+    (first, *_) = told["feature_sets"]
+    assert first["feature_date"] == row["observation_date"].date().isoformat()
+    assert "contract" in first["features"]
+    assert api.get("/v1/customers/nobody").status_code == 404
 
 
 def eventually(ask: Any, status: int, seconds: float = 1.0) -> Any:
