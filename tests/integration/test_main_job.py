@@ -115,11 +115,13 @@ def test_training_again_from_the_same_inputs_gives_the_same_package_and_keeps_th
     assert again["newest_registered"] == "churn-1"
 
 
-def test_a_challenger_with_better_signals_wins_on_the_same_rows_and_succeeds(copy_of: Path) -> None:
+def test_a_challenger_with_better_signals_wins_on_the_same_rows_and_its_rollout_begins(copy_of: Path) -> None:
     challenged = answer(churn(copy_of, "train", "--feature-set", "v2", "--json"))
     assert challenged["newest_registered"] == "churn-2"
     assert challenged["decision"] == "release"
-    assert challenged["champion_version"] == "churn-2"
+    assert challenged["champion_version"] == "churn-1"
+    begun = challenged["rollout"]
+    assert (begun["challenger"], begun["champion"], begun["strategy"]) == ("churn-2", "churn-1", "canary")
     assert "It won against churn-1 on the same rows" in challenged["reasons"][0]
 
 
