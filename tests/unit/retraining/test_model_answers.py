@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import registration
+from made_registrations import registration
 
 from churn_platform.adapters.platform import Platform
 from churn_platform.flows.models import champion_answer, models_answer, retire_due
