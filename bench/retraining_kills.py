@@ -77,12 +77,14 @@ def killed(home: Path, scratch: Path, kills: int, seed: int = 5) -> dict[str, An
         kills, by step in which they fell; faults by kind; how often a run that followed a kill promoted the challenger, and whether each
         of those promoted the very package that the undisturbed run did.
     """
-    rng, undisturbed = random.Random(seed), fresh(home, scratch / "undisturbed")  # noqa: S311 (when to kill is no secret)
+    rng, undisturbed = random.Random(seed), scratch / "undisturbed"  # noqa: S311 (when to kill is no secret)
     _import_what_runs_need()
-    began = time.monotonic()
-    if run_until(undisturbed, None) is not None:
-        raise RuntimeError("the undisturbed run did not end by itself")
-    seconds = time.monotonic() - began
+    for _ in range(2):  # the first one compiles, and is no measure of those to come
+        fresh(home, undisturbed)
+        began = time.monotonic()
+        if run_until(undisturbed, None) is not None:
+            raise RuntimeError("the undisturbed run did not end by itself")
+        seconds = time.monotonic() - began
     wanted, faults, steps, promoted = observed(undisturbed), Counter[str](), Counter[str](), 0
     work = fresh(home, scratch / "work")
     before = observed(work)

@@ -45,8 +45,8 @@ def temporal_split(examples: TrainingExamples, policy: TrainingPolicy) -> Tempor
     of the rows, or `policy.holdout_rows` where the history is so long that fewer days do.
 
     After a change (`examples.changed_on`) it is `policy.holdout_after_change` of the rows observed since, and at least
-    `policy.recency.min_rows`, where that is less: each day held out is a day that is not learned from, and the days after
-    a change are the only ones that know it.
+    `policy.recency.min_rows`, where that is less and there are so many: each day held out is a day that is not learned
+    from, and the days after a change are the only ones that know it.
 
     Rows observed within `policy.embargo` before the first holdout day belong to neither side; they are counted in
     `embargoed`.
@@ -97,6 +97,8 @@ def _wanted(examples: TrainingExamples, policy: TrainingPolicy) -> float:
     if examples.changed_on is None:
         return usual
     since = int((examples.frame["observation_date"] >= pd.Timestamp(examples.changed_on)).sum())
+    if since < policy.recency.min_rows:  # too thin to learn the change from, so nothing is gained by judging on less
+        return usual
     return min(usual, max(policy.holdout_after_change * since, float(policy.recency.min_rows)))
 
 
