@@ -65,6 +65,9 @@ class Connection(asyncio.Protocol):
         self.transport = transport
 
     def send(self, due: float) -> None:
+        if self.transport.is_closing():
+            self.load.broken += 1  # the server has gone
+            return
         self.due, self.busy = due, True
         self.transport.write(self.load.next())
 

@@ -83,8 +83,9 @@ def flip(work: Path, flips: int, every: float) -> None:
     first, second = (ServedModel(*one) for one in json.loads((work / MODELS).read_text()))
 
     def put(routing: Routing) -> float:
+        began = time.time()  # before it is written: a server may follow before the folder is synced
         write_atomically(platform.settings.routing_file, json.dumps(routing.to_dict()).encode())
-        return time.time()
+        return began
 
     blue = Routing(1, first, blue=first, green=second)
     moves = {
