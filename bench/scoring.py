@@ -3,8 +3,8 @@
     python -m bench scoring
 
 Two champions, each made by `churn run` in a fresh home on IBM's extract: the one that the search chooses there, some 600 stumps, which is
-the cheapest model to explain there is, also for the peer; and one of some 300 trees of depth 4 (a third of the default learning rate). The million
-are its feature rows drawn again with replacement (seeded), under new ids, for one live day. Ours and the peer are whole processes,
+the cheapest model to explain there is, also for the peer; and one of some 300 trees of depth 4 (a third of the default learning rate). The
+million are its feature rows drawn again with replacement (seeded), under new ids, for one live day. Ours and the peer are whole processes,
 one after the other, each from the same Parquet file to a Parquet file with a probability and five reasons (feature, value, contribution,
 the phrase that a retention manager reads) for every row. Ours does more on the way: verified package, fingerprints, bands, the contract,
 an immutable snapshot.
