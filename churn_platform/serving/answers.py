@@ -75,7 +75,8 @@ class Route:
 def route(state: State, customer_id: str, colour: str | None = None) -> Route:
     """The model that answers `customer_id`, or the one that `colour` (`blue` or `green`) names.
 
-    Under a rollout a customer's place on the plan's hash decides, the same in the daily scores; who has no id meets the champion.
+    Under a rollout a customer's place on the plan's hash decides, the same in the daily scores; who has no id, or no features for the
+    challenger, meets the champion.
 
     Raises:
         Unanswerable: the kill switch stops all answers, or no such model is loaded.
@@ -94,9 +95,17 @@ def route(state: State, customer_id: str, colour: str | None = None) -> Route:
         raise Unanswerable(503, "no champion is loaded: " + ("; ".join(state.problems) or "none has been released"))
     if routing.split is not None and not routing.split.mirrored and customer_id:
         challenger = state.model(routing.challenger)
-        if challenger is not None and variant(routing.split.salt, customer_id, routing.split.weight) == "challenger":
+        drawn = (
+            challenger is not None and variant(routing.split.salt, customer_id, routing.split.weight) == "challenger"
+        )
+        if challenger is not None and drawn and _is_known_to(state, challenger, customer_id):
             return Route(challenger, "challenger")
     return Route(champion, "champion")
+
+
+def _is_known_to(state: State, model: OnlineModel, customer_id: str) -> bool:
+    features = state.features.get(model.feature_set.name)
+    return features is not None and features.find(customer_id) is not None
 
 
 def by_customer(
