@@ -43,7 +43,7 @@ def test_killed_at_random_moments_no_run_leaves_a_half_promoted_state_and_the_la
 def test_control_a_promotion_that_writes_its_pointer_first_is_seen_half_done(copy_of_ibm_home: Path) -> None:
     assert observed(copy_of_ibm_home).promotions == 1
     half_promote(copy_of_ibm_home)
-    with pytest.raises(AssertionError, match="the champion of telco-churn is churn-99|not exactly one champion"):
+    with pytest.raises(AssertionError, match=r"the champion of telco-churn is churn-99|not exactly one champion"):
         observed(copy_of_ibm_home)
 
 
