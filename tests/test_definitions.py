@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -122,3 +124,16 @@ def test_loading_the_graph_imports_nothing_heavy_and_warns_of_nothing(tmp_path: 
     assert done.stdout.strip() == "[]"
     ours = [line for line in done.stderr.splitlines() if "Warning" in line and "site-packages" not in line]
     assert ours == []
+
+
+@pytest.mark.parametrize("beyond", [-2, 0, 1, 400])
+def test_the_days_of_a_telco_end_where_its_calendar_ends_however_far_from_today(
+    beyond: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from churn_platform.defs import resources
+
+    today = datetime.now(UTC).date()
+    calendar = SimpleNamespace(first_day=today - timedelta(10), last_day=today + timedelta(beyond))
+    monkeypatch.setattr(resources, "installed_platform", lambda: SimpleNamespace(calendar=calendar))
+    days = resources.observation_days.__wrapped__().get_partition_keys()
+    assert days == [(calendar.first_day + timedelta(n)).isoformat() for n in range(11 + beyond)]

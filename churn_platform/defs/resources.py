@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 import dagster as dg
@@ -39,8 +39,12 @@ def observation_days() -> dg.DailyPartitionsDefinition:
         first, last = calendar.first_day, calendar.last_day
     except CalendarError:
         first = last = platform.policies.replay.start_date
+    # Dagster ends the days at the machine's own today; a simulated telco, or a replay, lives beyond it
+    beyond = max(0, (last - datetime.now(UTC).date()).days + 1)
     # end_date is exclusive
-    return dg.DailyPartitionsDefinition(start_date=first.isoformat(), end_date=(last + timedelta(1)).isoformat())
+    return dg.DailyPartitionsDefinition(
+        start_date=first.isoformat(), end_date=(last + timedelta(1)).isoformat(), end_offset=beyond
+    )
 
 
 def partition_days(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> list[date]:
