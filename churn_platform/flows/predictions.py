@@ -41,7 +41,7 @@ NUMBERS = ("probability", "margin", "seconds")
 
 @dataclass(frozen=True)
 class TakenPredictions:
-    """One ingestion: received = new + repeated. `damaged` says which segments could not be read, and why."""
+    """One ingestion: received = new + repeated, each counted by itself. `damaged` says which segments could not be read, and why."""
 
     segments: int
     received: int
@@ -85,19 +85,21 @@ def take_predictions(platform: Platform) -> TakenPredictions:
         records += rows
         taken[path.name] = mark
     frame = predictions_frame(records)
-    new, partitions = 0, []
+    new = repeated = 0
+    partitions = []
     for hour, of_hour in frame.groupby(frame["received_at"].dt.strftime("%Y-%m-%d-%H"), sort=True):
-        added = _publish(platform, str(hour), of_hour)
-        new += added
+        added, known = _publish(platform, str(hour), of_hour)
+        new, repeated = new + added, repeated + known
         if added:
             partitions.append(str(hour))
-    write_atomically(folder / TAKEN, json.dumps(taken, sort_keys=True).encode())
+    if len(frame) == new + repeated:  # what is not all published is taken in again
+        write_atomically(folder / TAKEN, json.dumps(taken, sort_keys=True).encode())
     counts = frame["variant"].value_counts()
     return TakenPredictions(
         segments=segments,
         received=len(frame),
         new=new,
-        repeated=int(len(frame) - new),
+        repeated=repeated,
         failures=int(frame["error"].notna().sum()),
         by_variant={str(variant): int(count) for variant, count in counts.items()},
         partitions=tuple(partitions),
@@ -118,23 +120,23 @@ def predictions_frame(records: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _publish(platform: Platform, hour: str, rows: pd.DataFrame) -> int:
-    """Add to the hour's partition what it does not hold yet; how many that were."""
-    from churn_platform.adapters.snapshots import partitions, publish, read_snapshot
+def _publish(platform: Platform, hour: str, rows: pd.DataFrame) -> tuple[int, int]:
+    """Add to the hour's partition what it does not hold yet: how many rows it holds more now, as read back, and how many came again."""
+    from churn_platform.adapters.snapshots import partitions, pointer_of, publish, read_snapshot
 
     root = platform.settings.published
-    fresh = rows.drop_duplicates("prediction_id", keep="first")
+    again = rows["prediction_id"].duplicated(keep="first")
+    held = 0
+    whole = rows[~again]
     if hour in partitions(root, DATASET):
-        held, _ = read_snapshot(root, DATASET, hour)
-        fresh = fresh[~fresh["prediction_id"].isin(held["prediction_id"])]
-        if not len(fresh):
-            return 0
-        whole = pd.concat([held, fresh], ignore_index=True)
-    else:
-        whole = fresh
-    about = {"feed": platform.home.feed, "simulated": platform.home.simulated}
-    publish(root, DATASET, hour, whole.sort_values("received_at").reset_index(drop=True), about, platform.now())
-    return len(fresh)
+        before, _ = read_snapshot(root, DATASET, hour)
+        held = len(before)
+        again |= rows["prediction_id"].isin(before["prediction_id"])
+        whole = pd.concat([before, rows[~again]], ignore_index=True)
+    if not again.all():
+        about = {"feed": platform.home.feed, "simulated": platform.home.simulated}
+        publish(root, DATASET, hour, whole.sort_values("received_at").reset_index(drop=True), about, platform.now())
+    return pointer_of(root, DATASET, hour).rows - held, int(again.sum())
 
 
 def _taken(folder: Path) -> dict[str, str]:

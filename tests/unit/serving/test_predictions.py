@@ -9,11 +9,12 @@ from typing import Any
 
 import orjson
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_platform.adapters.prediction_log import PredictionLog, closed_segments
-from churn_platform.adapters.snapshots import partitions, read_snapshot
+from churn_platform.adapters.snapshots import partitions, publish, read_snapshot
 from churn_platform.flows.predictions import DATASET, TAKEN, take_predictions
 from churn_platform.serving.answers import Failure, failure_record
 
@@ -111,4 +112,21 @@ def test_a_damaged_segment_is_named_and_the_others_are_taken_in(tmp_path: Path) 
     damaged.write_bytes(whole)
     again = take_predictions(platform(tmp_path))
     assert (again.new, again.accounted) == (1, True)
+    assert sorted(published(tmp_path)["customer_id"]) == ["C1", "C2"]
+
+
+def test_a_record_that_is_lost_on_the_way_is_missed_and_taken_in_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log(tmp_path, record(1), record(2), record(2))
+
+    def losing(root: Path, dataset: str, partition: str, frame: pd.DataFrame, *more: Any) -> Any:
+        return publish(root, dataset, partition, frame.iloc[1:].reset_index(drop=True), *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("churn_platform.adapters.snapshots.publish", losing)
+        lossy = take_predictions(platform(tmp_path))
+    assert (lossy.received, lossy.new, lossy.repeated, lossy.accounted) == (3, 1, 1, False)
+    again = take_predictions(platform(tmp_path))
+    assert (again.received, again.new, again.repeated, again.accounted) == (3, 1, 2, True)
     assert sorted(published(tmp_path)["customer_id"]) == ["C1", "C2"]
