@@ -55,7 +55,7 @@ class WrittenBack:
 def write_back(
     platform: Platform, days: Sequence[date], crm: Crm | None = None, wait: Wait = time.sleep
 ) -> WrittenBack:
-    """Send what the CRM does not have yet of the scores of `days`, and say what became of it.
+    """Send what the CRM does not have yet of the scores of `days`, and what a killed run has left; say what became of it.
 
     Off where no CRM is configured, and in simulated time: nothing is sent out of a life that is lived in minutes.
 
@@ -68,7 +68,7 @@ def write_back(
     if crm is None:
         return WrittenBack(off=f"no CRM is configured: {URL} is not set")
     platform.ops.plan_crm_batches(list(_planned(platform, days)), at=platform.now())
-    done = _send(platform, crm, platform.ops.crm_batches(["pending"], days), wait)
+    done = _send(platform, crm, platform.ops.crm_batches(["pending"]), wait)
     _record_finding(platform, max(days), done)
     return done
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, datetime
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 SCORES = "daily_scores"
 KEYS = ["customer_id", "observation_date"]
+CONFIDENCE = 0.95
+"""Of the interval that the standard error is read from; the error does not depend on it."""
 
 
 class ArmsError(ValueError):
@@ -57,8 +60,8 @@ def realised_loss(
     if judged["churned"].nunique() < 2:
         return []
     champion, challenger = (scored_outcomes(judged["churned"], judged[name]) for name in ("p", "q"))
-    lost = auc_difference(champion, challenger, confidence=0.95)
-    error = (lost.high - lost.low) / (2 * 1.959964)
+    lost = auc_difference(champion, challenger, confidence=CONFIDENCE)
+    error = (lost.high - lost.low) / (2 * NormalDist().inv_cdf(0.5 + CONFIDENCE / 2))
     return [("realised_auc_loss", Measure(lost.value, len(judged), at, error))]
 
 

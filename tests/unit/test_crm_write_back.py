@@ -179,7 +179,11 @@ def test_a_killed_sender_leaves_what_is_pending_to_the_next(home: Any, web: WebS
         flow.write_back(home, [DAY], Crm(web.address), kill)
     assert states(home) == ["pending"] * 3
     web.status = 200
-    assert flow.write_back(home, [DAY], Crm(web.address)).rows == ROWS
+    # the next run is tomorrow's: nobody runs the day again
+    tomorrow = DAY + timedelta(1)
+    publish(home.settings.published, flow.SCORES, tomorrow.isoformat(), scores(0.2), {"model_version": "churn-1"}, AT)
+    assert flow.write_back(home, [tomorrow], Crm(web.address)).rows == 2 * ROWS
+    assert states(home) == ["delivered"] * 6
 
 
 def test_a_day_that_is_scored_again_supersedes_what_was_not_delivered(home: Any, web: WebServer) -> None:

@@ -71,15 +71,11 @@ class CrmDoor:
                 crm_batches.update().where(mine).values(state=state, attempts=attempts, detail=detail, changed_at=at)
             )
 
-    def crm_batches(
-        self, states: Collection[BatchState] = (), days: Collection[date] | None = None
-    ) -> tuple[CrmBatch, ...]:
-        """Batches in some states, or all, of some days, or all; by day and number."""
+    def crm_batches(self, states: Collection[BatchState] = ()) -> tuple[CrmBatch, ...]:
+        """Batches in some states, or all; by day and number."""
         query = crm_batches.select().order_by(crm_batches.c.day, crm_batches.c.sequence, crm_batches.c.number)
         if states:
             query = query.where(crm_batches.c.state.in_(sorted(states)))
-        if days is not None:
-            query = query.where(crm_batches.c.day.in_([day.isoformat() for day in days]))
         with reading(self._engine) as connection:
             return tuple(_batch(row) for row in connection.execute(query))
 
