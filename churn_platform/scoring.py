@@ -70,14 +70,15 @@ def feature_fingerprints(rows: pd.DataFrame, feature_set: str, names: Sequence[s
 
 def _value_hashes(values: pd.Series) -> np.ndarray:
     """A 64-bit hash per value, which depends on that value alone; every missing value has the same."""
+    if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):  # each distinct value is hashed once
+        codes, distinct = _coded(values)
+        of_distinct = [_object_hash(value) for value in np.asarray(distinct, dtype="object")]
+        coded: np.ndarray = np.array([*of_distinct, 0], dtype="uint64")[codes]  # a missing value's code is -1: the last
+        return coded
     gone = values.isna().to_numpy()
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.astype("float64").to_numpy() + 0.0  # -0.0 is 0.0
         hashes = pd.util.hash_array(numbers)
-    elif isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):  # each distinct value is hashed once
-        codes, distinct = _coded(values)
-        of_distinct = [_object_hash(value) for value in np.asarray(distinct, dtype="object")]
-        hashes = np.array([*of_distinct, 0], dtype="uint64")[codes]  # the code of a missing value is -1: the last
     else:
         texts = values.astype("object").where(~values.isna(), "").to_numpy()
         hashes = np.array([_object_hash(value) for value in texts], dtype="uint64")

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 POINTER = "pointer.json"
-ROW_GROUP = 1 << 15
-"""Rows of a row group: a group of scores with their reasons is some 20 MB while it is made. It is part of the bytes."""
+ROW_GROUP = 1 << 16
+"""Rows of a row group: a group of scores with their reasons is some 40 MB while it is made. It is part of the bytes."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,99}")
 
@@ -209,7 +209,9 @@ def _parquet(dataset: str, blocks: Iterable[pd.DataFrame]) -> tuple[bytes, str, 
                 continue
             table = _table(dataset, frame)
             if writer is None:
-                writer = pq.ParquetWriter(sink, table.schema, compression="zstd", compression_level=1)
+                writer = pq.ParquetWriter(
+                    sink, table.schema, compression="zstd", compression_level=1, write_statistics=_bounded(table.schema)
+                )
             elif not table.schema.equals(writer.schema, check_metadata=True):
                 raise SnapshotError(f"{dataset}: a block after row {rows:,} has other columns than the first")
             rows += len(frame)
@@ -244,6 +246,15 @@ def _table(dataset: str, frame: pd.DataFrame) -> pa.Table:
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise SnapshotError(f"{dataset}: the frame does not fit into Parquet: {error}") from error
     return table.replace_schema_metadata(_settled(table.schema.metadata))
+
+
+def _bounded(schema: pa.Schema) -> list[str]:
+    """Columns whose least and largest value a row group tells: the first, by which rows are found, and all that are not text. Those of
+    a text such as a row's reasons help nobody, and cost 3 of 23 ms a group (measured)."""
+    import pyarrow.types as kinds
+
+    texts = (kinds.is_string, kinds.is_large_string, kinds.is_dictionary)
+    return [name for i, name in enumerate(schema.names) if i == 0 or not any(is_a(schema.types[i]) for is_a in texts)]
 
 
 def _settled(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:

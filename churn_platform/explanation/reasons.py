@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 LARGEST_TOLD = 1e6  # log-odds: far beyond any model, and such that its millionths are whole numbers in float64
 
+ENCODED = 1 << 15
+"""Reasons of one feature that are kept as JSON: some 10 MB."""
+
 NO_ORDER = "a contribution is NaN or infinite, so there is no order: see check_sum for the row"
 
 Direction = Literal["leaving", "staying"]
@@ -147,15 +150,14 @@ def reasons_column(
     fragments = np.zeros(chosen.shape, dtype=np.int64)
     used = np.zeros(first[-1], dtype=np.bool_)
     reason_bytes.place_rows(amounts, chosen, codes, first, fragments, used)
-    texts: list[tuple[int, bytes, bytes]] = []
+    texts: list[tuple[bytes, bytes]] = []
     for j, feature in enumerate(features):
         wanted = np.flatnonzero(used[first[j] : first[j + 1]])
-        worded = np.asarray(distinct[j], dtype=object)[wanted // 2]
-        for place, cell in zip(wanted.tolist(), worded, strict=True):
-            texts.append((int(first[j]) + place, *_encoded(feature, cell, bool(place % 2))))
-    places = [place for place, _, _ in texts]
-    before, before_bytes = _joined(places, [text for _, text, _ in texts], len(used))
-    after, after_bytes = _joined(places, [text for _, _, text in texts], len(used))
+        cells = np.asarray(distinct[j])[wanted >> 1].tolist()
+        texts += map(_encoded(feature).__getitem__, zip(cells, (wanted & 1).tolist(), strict=True))
+    places = np.flatnonzero(used)
+    before, before_bytes = _joined(places, [text for text, _ in texts], len(used))
+    after, after_bytes = _joined(places, [text for _, text in texts], len(used))
     numbers = np.zeros(chosen.shape, dtype=np.int64)
     ends = np.empty(rows + 1, dtype=np.int64)
     reason_bytes.measure_rows(amounts, chosen, fragments, before, after, decimals, numbers, ends)
@@ -168,7 +170,7 @@ def reasons_column(
     return pa.LargeStringArray.from_buffers(rows, pa.py_buffer(ends), buffer.slice(0, int(ends[-1])))
 
 
-def _joined(places: list[int], texts: list[bytes], count: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+def _joined(places: NDArray[np.intp], texts: list[bytes], count: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Where the text of each of `count` places starts (count + 1,), and all of them behind each other; a place without a text has
     an empty one."""
     from churn_platform.explanation.reason_bytes import PADDING
@@ -191,13 +193,26 @@ def _require_reasons(k: int) -> None:
         raise ExplanationError(f"k = {k} asks for no reasons: set the policy's number of reasons to at least 1")
 
 
-@lru_cache(maxsize=1 << 16)  # a day's blocks share most values; some 20 MB
-def _encoded(feature: Feature, value: Hashable, towards_leaving: bool) -> tuple[bytes, bytes]:
-    """The JSON of one reason, before and after its contribution."""
-    shown = json.dumps(_plain(feature, value), ensure_ascii=False)
-    text = json.dumps(reason_text(feature, value, towards_leaving), ensure_ascii=False)
-    before = f'{{"feature": "{feature.name}", "value": {shown}, "contribution": '
-    return before.encode(), f', "text": {text}}}'.encode()
+class _Encoded(dict[tuple[Hashable, int], tuple[bytes, bytes]]):
+    """The JSON of one feature's reasons by value and direction (1 towards leaving), before and after the contribution; written when
+    it is first asked for."""
+
+    def __init__(self, feature: Feature) -> None:
+        super().__init__()
+        self.feature = feature
+
+    def __missing__(self, key: tuple[Hashable, int]) -> tuple[bytes, bytes]:
+        if len(self) >= ENCODED:
+            self.clear()
+        value, towards_leaving = key
+        shown = json.dumps(_plain(self.feature, value), ensure_ascii=False)
+        text = json.dumps(reason_text(self.feature, value, bool(towards_leaving)), ensure_ascii=False)
+        before = f'{{"feature": "{self.feature.name}", "value": {shown}, "contribution": '
+        self[key] = found = (before.encode(), f', "text": {text}}}'.encode())
+        return found
+
+
+_encoded = lru_cache(maxsize=256)(_Encoded)  # a day's blocks share most values
 
 
 def told(feature: Feature, value: Hashable, towards_leaving: bool) -> tuple[str | float | None, str]:

@@ -56,8 +56,8 @@ def feature_values(frame: pd.DataFrame, features: Sequence[Feature], table: str 
     for position, feature in enumerate(features):
         if feature.is_categorical:
             codes = _codes(frame[feature.name], feature, table)
-            values[:, position] = codes
-            values[codes < 0, position] = np.nan
+            of_code = np.append(np.arange(len(feature.domain), dtype=np.float32), np.float32(np.nan))
+            values[:, position] = of_code[codes]  # the code of a missing value is -1: the last
         else:
             values[:, position] = _numbers(frame[feature.name], table)
     return values
@@ -103,6 +103,8 @@ def _codes(column: pd.Series[Any], feature: Feature, table: str) -> NDArray[np.i
     if isinstance(column.dtype, pd.CategoricalDtype):
         of_category = domain.get_indexer(pd.Index(column.cat.categories, dtype=object))
         codes = np.append(of_category, -1)[column.cat.codes.to_numpy()]  # the code of a missing value is -1: the last
+        if (of_category >= 0).all():  # nothing strange can be in it
+            return codes
     else:
         codes = domain.get_indexer(pd.Index(column.astype(object)))
     strange = codes < 0
