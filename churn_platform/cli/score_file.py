@@ -1,14 +1,12 @@
 """`churn score DATE --features FILE`: a day's feature rows from a Parquet file to published scores, in this process, without Dagster.
 
-What belongs here: the call and its answer. What does not: scoring (`flows/scoring.py`).
+What belongs here: the call and its answer. What does not: scoring (`flows/scored_file.py`).
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -20,18 +18,21 @@ def score_features(path: Path, day: date, as_json: bool) -> None:
     """Score and publish the rows of `path`.
 
     Raises:
-        CallError: there is no such file. ScoringError, NoChampionError, ScoresStoppedError: as `flows.scoring.score_file`.
+        CallError: there is no such file. ScoringError, NoChampionError, ScoresStoppedError: as `flows.scored_file.score_file`.
     """
     if not path.is_file():
         raise CallError(f"there is no file {path}: name a Parquet file in the layout of the champion's feature table")
     from churn_platform.cli.text import file_lines
+    from churn_platform.flows.margin_witness import MarginWitness
 
     began = time.perf_counter()
-    platform = installed(None)
-    with _without_scikit_learn():
-        from churn_platform.flows.scoring import most_at_risk, score_file
+    with MarginWitness() as witness:  # first of all, so that XGBoost is there when it is asked
+        platform = installed(None)
+        _import_numba_without_scipy()
+        from churn_platform.flows.scored_days import most_at_risk
+        from churn_platform.flows.scored_file import score_file
 
-        scored = score_file(platform, path, day)
+        scored = score_file(platform, path, day, witness.margins)
     summary = {
         "feed": platform.home.feed,
         "simulated": platform.home.simulated,
@@ -49,17 +50,12 @@ def score_features(path: Path, day: date, as_json: bool) -> None:
     answer(as_json, summary, file_lines)
 
 
-@contextmanager
-def _without_scikit_learn() -> Iterator[None]:
-    """Hide scikit-learn while a day is scored: XGBoost imports it for estimators that nobody uses here.
-
-    With scipy's statistics it is 1.8 of the 3.1 processor seconds of a start (measured). A process that has it already keeps it.
-    """
-    if "sklearn" in sys.modules or "xgboost" in sys.modules:
-        yield
+def _import_numba_without_scipy() -> None:
+    """numba looks for the BLAS in scipy, which no compiled loop here uses: 0.1 s of a start (measured)."""
+    if "scipy" in sys.modules:
         return
-    sys.modules["sklearn"] = None  # type: ignore[assignment]
+    sys.modules["scipy"] = None  # type: ignore[assignment]
     try:
-        yield
+        import numba.np.arraymath  # noqa: F401 (the part that looks)
     finally:
-        del sys.modules["sklearn"]
+        del sys.modules["scipy"]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from churn_platform.adapters.platform import Platform
     from churn_platform.evaluation.gate import GateDecision
     from churn_platform.feeds.quarantine import Screened
-    from churn_platform.flows import comparison, release, scoring, training
+    from churn_platform.flows import comparison, release, training
+    from churn_platform.flows.scored_days import ScoredDays
 
 Metadata = dict[str, Any]
 
@@ -307,9 +308,9 @@ def champion_metadata(released: release.Released) -> Metadata:
     }
 
 
-def score_metadata(platform: Platform, done: scoring.ScoredDays) -> Metadata:
+def score_metadata(platform: Platform, done: ScoredDays) -> Metadata:
     """How many customers, in which bands, and the ten most at risk with their reasons."""
-    from churn_platform.flows.scoring import most_at_risk
+    from churn_platform.flows.scored_days import most_at_risk
 
     riskiest = [{**row, "reasons": "; ".join(map(str, row["reasons"]))} for row in most_at_risk(done.riskiest)]  # type: ignore[call-overload]
     return {

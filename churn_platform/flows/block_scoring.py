@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
     from churn_platform.training.candidate import ModelPackage
 
-BLOCK = 1 << 15
-"""Customers scored together, a row group of what is published: their reasons are some 18 MB, which the allocator uses again, where it
-would fetch and clear twice that anew for each block. What is published does not depend on it."""
+BLOCK = 1 << 16
+"""Customers scored together, a row group of what is published: large enough that what a block costs beside its rows does not count, small
+enough that its reasons (36 MB) are soon used again. What is published does not depend on it."""
 CHECKED = 1 << 13
 """Rows of a day whose margin is compared with the booster's own: an error in one row of 1,500 is missed in one day of 200."""
 RISKIEST = 10
+
+Margins = Callable[["ModelPackage", "NDArray[np.float32]"], "NDArray[np.float64]"]
+"""The booster's own margins of rows in model order, calibrated, (rows,)."""
 
 Block = TypeVar("Block")
 Scored = TypeVar("Scored")
@@ -36,8 +39,16 @@ Scored = TypeVar("Scored")
 class Scorer:
     """One day's rows on their way to scores, block by block, and the figures that are kept of them."""
 
-    def __init__(self, platform: Platform, version: str, package: ModelPackage, customers: int) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        version: str,
+        package: ModelPackage,
+        customers: int,
+        margins: Margins | None = None,
+    ) -> None:
         self.platform, self.package, self.customers = platform, package, customers
+        self.margins = margins
         self.provenance = Provenance(
             version, package.digest, package.model.feature_set, platform.home.feed, platform.home.simulated
         )
@@ -55,7 +66,8 @@ class Scorer:
 
         sampled: list[Sample] = []
         with ThreadPoolExecutor(1) as beside:
-            loading = beside.submit(lambda: self.package.model.booster)  # while the first blocks are scored
+            # while the first blocks are scored
+            loading = beside.submit(lambda: self.package.model.booster if self.margins is None else None)
             for scores, sample in in_order(self._score, numbered(blocks)):
                 self._note(scores)
                 sampled.append(sample)
@@ -96,7 +108,7 @@ class Scorer:
         from churn_platform.explanation.contributions import Contributions, check_sum
 
         values, amounts, base = (np.concatenate([getattr(one, name) for one in sampled]) for name in Sample._fields)
-        margin = self.package.margin(values)
+        margin = self.package.margin(values) if self.margins is None else self.margins(self.package, values)
         bound = self.platform.policies.gates.evaluation.max_contribution_gap
         return check_sum(Contributions(self.package.model.feature_names, amounts, base, margin), bound)
 
@@ -120,8 +132,9 @@ def numbered(blocks: Iterable[pd.DataFrame]) -> Iterator[tuple[int, pd.DataFrame
 def highest(scores: pd.DataFrame) -> pd.DataFrame:
     """The `RISKIEST` highest scores, ties by id."""
     if len(scores) > RISKIEST:
-        bound = np.partition(scores["probability"].to_numpy(), -RISKIEST)[-RISKIEST]
-        scores = scores[scores["probability"] >= bound]
+        probability = scores["probability"].to_numpy()
+        bound = np.partition(probability, -RISKIEST)[-RISKIEST]
+        scores = scores.take(np.flatnonzero(probability >= bound))
     ordered = scores.sort_values(["probability", "customer_id"], ascending=[False, True], kind="stable")
     return ordered.head(RISKIEST)
 

@@ -5,12 +5,9 @@ What belongs here: loading the verified champion, scoring each day, publishing i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -18,18 +15,14 @@ import pandas as pd
 from churn_platform.adapters.platform import Platform
 from churn_platform.contracts.features import FEATURE_SETS
 from churn_platform.contracts.predictions import BANDS
-from churn_platform.flows.block_scoring import BLOCK, RISKIEST, Scorer, as_they_stand, cut, highest
+from churn_platform.flows.block_scoring import BLOCK, Margins, Scorer, cut, highest
 from churn_platform.flows.monitoring.costs import keep_seconds, timed
+from churn_platform.flows.scored_days import ScoredDay, ScoredDays
 from churn_platform.flows.variants import Split, refuse_if_stopped, split_now
 from churn_platform.rollout.assignment import challenged
-from churn_platform.scoring import (
-    ScoringError,
-    day_order,
-    hold_blocks_to_contract,
-)
+from churn_platform.scoring import ScoringError, day_order
 
 if TYPE_CHECKING:
-    from churn_platform.adapters.snapshots import Snapshot
     from churn_platform.training.candidate import ModelPackage
 
 DATASET = "daily_scores"
@@ -37,83 +30,6 @@ DATASET = "daily_scores"
 
 class NoChampionError(LookupError):
     """Nothing can be scored: no model has been released in this home."""
-
-
-@dataclass(frozen=True)
-class ScoredDay:
-    """One published day: the folder and pointer of what was published, its figures, and how its reasons were checked.
-
-    `gap` is the largest difference between base plus contributions and the booster's own margin, over `checked` rows: all of a
-    day of up to `CHECKED` customers, evenly spaced ones of a larger day. `riskiest` are its highest scores.
-    """
-
-    day: date
-    snapshot: Snapshot
-    gap: float
-    checked: int
-    banded: Mapping[str, int]
-    probability: float
-    riskiest: pd.DataFrame
-    published: Path
-
-    @cached_property
-    def scores(self) -> pd.DataFrame:
-        """The day's scores as a reader finds them, verified; read when first asked for, since a large day is not kept in memory."""
-        from churn_platform.adapters.snapshots import read_contents
-
-        return read_contents(self.published, self.snapshot)
-
-
-@dataclass(frozen=True)
-class ScoredDays:
-    """The days of one scoring run, and why other days were passed over."""
-
-    version: str
-    scored: tuple[ScoredDay, ...]
-    passed_over: dict[str, str]
-    bound: float
-
-    @property
-    def rows(self) -> int:
-        """Customers scored."""
-        return sum(day.snapshot.rows for day in self.scored)
-
-    @property
-    def gap(self) -> float:
-        """The largest gap over all days; 0 where no day was scored."""
-        return max((day.gap for day in self.scored), default=0.0)
-
-    @property
-    def checked(self) -> int:
-        """Rows whose margin was compared with the booster's own."""
-        return sum(day.checked for day in self.scored)
-
-    @property
-    def banded(self) -> dict[str, int]:
-        """Customers by band."""
-        return {band: sum(day.banded[band] for day in self.scored) for band in BANDS}
-
-    @property
-    def probability(self) -> float:
-        """The mean probability."""
-        return sum(day.probability * day.snapshot.rows for day in self.scored) / self.rows
-
-    @property
-    def riskiest(self) -> pd.DataFrame:
-        """The highest scores of the run, at least the `RISKIEST` first."""
-        return pd.concat([day.riskiest for day in self.scored], ignore_index=True)
-
-    def hold_published_to_contract(self) -> int:
-        """Read what was published, block by block, and hold it to its contract; the rows read.
-
-        Raises:
-            ScoringError: a row breaks the contract, a customer stands twice on a day, or rows are missing.
-        """
-        from churn_platform.adapters.snapshots import read_blocks
-
-        for day in self.scored:
-            hold_blocks_to_contract(read_blocks(day.published, day.snapshot), day.snapshot.rows)
-        return self.rows
 
 
 def champion_package(platform: Platform) -> tuple[str, ModelPackage]:
@@ -201,49 +117,23 @@ def _score_rows(
     if len(rows) > BLOCK:  # a large day's texts are coded once, so that each block looks up distinct values only
         texts = [feature.name for feature in package.features if feature.is_categorical]
         rows = rows.assign(**{name: rows[name].astype("category") for name in texts})
-    return _score_day(platform, version, package, day, cut(rows, day_order(rows)), len(rows))
+    return score_blocks(platform, version, package, day, cut(rows, day_order(rows)), len(rows))
 
 
-def score_file(platform: Platform, path: Path, day: date) -> ScoredDay:
-    """Score and publish a day whose feature rows come in a Parquet file, in the layout of the champion's feature table, by the champion.
-
-    Texts stay coded until they are needed: a million customers take some 100 MB.
-
-    Raises:
-        NoChampionError, PackageError: no usable champion.
-        ScoresStoppedError: the kill switch is thrown.
-        ScoringError: the file lacks a column, or holds no row, another day's row, or a customer twice.
-    """
-    import pyarrow.parquet as pq
-
-    refuse_if_stopped(platform)
-    version, package = champion_package(platform)
-    schema = pq.read_schema(path)
-    wanted = ["customer_id", "observation_date", *package.model.feature_names]
-    absent = [name for name in wanted if name not in schema.names]
-    if absent:
-        raise ScoringError(f"{path} lacks {', '.join(absent)}: it is not a table of {package.model.feature_set}")
-    texts = [feature.name for feature in package.features if feature.is_categorical]
-    keys = pq.read_table(path, columns=wanted[:2]).to_pandas()
-    elsewhere = keys["observation_date"] != pd.Timestamp(day)
-    if bool(elsewhere.any()):
-        raise ScoringError(
-            f"{int(elsewhere.sum())} of {len(keys)} rows of {path} are not of {day}: score each day by itself"
-        )
-    order = day_order(keys)
-    if not as_they_stand(order):
-        rows = pq.read_table(path, columns=wanted, read_dictionary=texts).to_pandas()
-        return _score_day(platform, version, package, day, cut(rows, order), len(order))
-    with pq.ParquetFile(path, read_dictionary=texts) as file:
-        batches = file.iter_batches(BLOCK, columns=wanted)
-        return _score_day(platform, version, package, day, (batch.to_pandas() for batch in batches), len(order))
-
-
-def _score_day(
-    platform: Platform, version: str, package: ModelPackage, day: date, blocks: Iterable[pd.DataFrame], customers: int
+def score_blocks(
+    platform: Platform,
+    version: str,
+    package: ModelPackage,
+    day: date,
+    blocks: Iterable[pd.DataFrame],
+    customers: int,
+    margins: Margins | None = None,
 ) -> ScoredDay:
-    """Score a day's `customers`, which come in `blocks` in the order of `day_order`, and publish them as one snapshot, or nothing."""
-    scorer = Scorer(platform, version, package, customers)
+    """Score a day's `customers`, which come in `blocks` in the order of `day_order`, and publish them as one snapshot, or nothing.
+
+    `margins` gives the booster's own margins of a sample; without it, the booster is loaded here.
+    """
+    scorer = Scorer(platform, version, package, customers, margins)
     return _published(platform, version, package, day, scorer.scores(blocks), [scorer], {})
 
 
@@ -307,18 +197,3 @@ def _published(
         riskiest=highest(pd.concat([part for one in scorers for part in one.riskiest], ignore_index=True)),
         published=published,
     )
-
-
-def most_at_risk(scores: pd.DataFrame, customers: int = RISKIEST) -> list[dict[str, object]]:
-    """The `customers` highest scores with their reasons read from JSON, the riskiest first (ties by id)."""
-    ordered = scores.sort_values(["probability", "customer_id"], ascending=[False, True], kind="stable").head(customers)
-    return [
-        {
-            "customer_id": row["customer_id"],
-            "observation_date": row["observation_date"].date().isoformat(),
-            "probability": float(row["probability"]),
-            "band": row["band"],
-            "reasons": [reason["text"] for reason in json.loads(row["reasons"])],
-        }
-        for row in ordered.to_dict("records")
-    ]

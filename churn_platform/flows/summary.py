@@ -207,6 +207,6 @@ def _scores(platform: Platform, days: list[str]) -> Any:
 
 
 def _most_at_risk(scored: Any) -> list[dict[str, object]]:
-    from churn_platform.flows.scoring import most_at_risk
+    from churn_platform.flows.scored_days import most_at_risk
 
     return most_at_risk(scored)

@@ -18,6 +18,7 @@ from churn_platform.explanation.contributions import Contributions
 from churn_platform.explanation.errors import ContributionGapError
 from churn_platform.flows import scoring as flow
 from churn_platform.flows.block_scoring import CHECKED
+from churn_platform.flows.scored_days import ScoredDay, ScoredDays, most_at_risk
 from churn_platform.policies import load_policies
 from churn_platform.scoring import ScoringError, checked_places, hold_blocks_to_contract, hold_to_contract
 
@@ -66,7 +67,7 @@ def customers(count: int) -> pd.DataFrame:
     )
 
 
-def scored(home: Path, rows: pd.DataFrame, package: Package) -> flow.ScoredDay:
+def scored(home: Path, rows: pd.DataFrame, package: Package) -> ScoredDay:
     return flow._score_rows(platform(home), "churn-1", package, DAY.date(), rows)  # type: ignore[arg-type]
 
 
@@ -104,8 +105,8 @@ def test_the_figures_of_a_large_day_are_those_of_its_published_rows(tmp_path: Pa
     assert published["customer_id"].is_monotonic_increasing
     assert {band: count for band, count in done.banded.items() if count} == published["band"].value_counts().to_dict()
     assert done.probability == pytest.approx(published["probability"].mean(), abs=1e-12)
-    assert flow.most_at_risk(done.riskiest) == flow.most_at_risk(published)
-    several = flow.ScoredDays("churn-1", (done,), {}, 1e-4)
+    assert most_at_risk(done.riskiest) == most_at_risk(published)
+    several = ScoredDays("churn-1", (done,), {}, 1e-4)
     assert several.hold_published_to_contract() == len(rows) == several.rows
     pd.testing.assert_frame_equal(pd.concat(read_blocks(tmp_path, done.snapshot), ignore_index=True), published)
 

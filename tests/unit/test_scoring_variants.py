@@ -15,6 +15,7 @@ from churn_platform.adapters.ops_store import OpsStore
 from churn_platform.adapters.snapshots import NothingPublishedError, read_snapshot
 from churn_platform.flows import scoring as flow
 from churn_platform.flows.routing import KILL, LIFTED
+from churn_platform.flows.scored_days import ScoredDays, most_at_risk
 from churn_platform.flows.variants import ScoresStoppedError, Split, refuse_if_stopped
 from churn_platform.policies import load_policies
 from churn_platform.rollout.assignment import challenged
@@ -36,8 +37,8 @@ def scored(home: Path, weight: float, known: pd.DataFrame | None = None, rows: i
     day = flow._score_rows(installed, "churn-1", Package(), DAY.date(), everybody, split)  # type: ignore[arg-type]
     assert (day.checked, sum(day.banded.values())) == (rows, rows)
     assert day.probability == pytest.approx(day.scores["probability"].mean(), abs=1e-12)
-    assert flow.most_at_risk(day.riskiest) == flow.most_at_risk(day.scores)
-    assert flow.ScoredDays("churn-1", (day,), {}, 1e-4).hold_published_to_contract() == rows
+    assert most_at_risk(day.riskiest) == most_at_risk(day.scores)
+    assert ScoredDays("churn-1", (day,), {}, 1e-4).hold_published_to_contract() == rows
     return day.scores
 
 
