@@ -1,7 +1,7 @@
 """The prediction log as a dataset: what the scoring API answered, one row a prediction, published by the hour it was asked in.
 
 What belongs here: from closed segments to published snapshots, each prediction once. What does not: writing the log
-(`adapters/prediction_log.py`), what a record says (`serving/answers.py`).
+(`adapters/prediction_log.py`), what a record says (`contracts/prediction_records.py`).
 
 A segment that was taken in is remembered by name, size and checksum; forgotten memory costs time and nothing else, since a prediction that
 is published already is left out by its id. A damaged segment is named and left where it is.
@@ -19,24 +19,10 @@ from typing import Any
 import pandas as pd
 
 from churn_platform.adapters.platform import Platform
+from churn_platform.contracts.prediction_records import PREDICTION_COLUMNS
 
 DATASET = "prediction_log"
 TAKEN = "taken.json"
-TEXTS = (
-    "prediction_id",
-    "customer_id",
-    "band",
-    "decision",
-    "model_version",
-    "model_digest",
-    "variant",
-    "feature_set",
-    "feature_date",
-    "request_digest",
-    "shadow_of",
-    "error",
-)
-NUMBERS = ("probability", "margin", "seconds")
 
 
 @dataclass(frozen=True)
@@ -109,10 +95,13 @@ def take_predictions(platform: Platform) -> TakenPredictions:
 
 def predictions_frame(records: list[dict[str, Any]]) -> pd.DataFrame:
     """Records as typed rows: texts, numbers, `received_at` in UTC, `degraded`, and the reasons' features as JSON."""
-    columns: dict[str, Any] = {
-        name: pd.Series([record.get(name) for record in records], dtype="str") for name in (*TEXTS, "segment")
-    }
-    columns |= {name: pd.Series([record.get(name) for record in records], dtype="float64") for name in NUMBERS}
+
+    def column(name: str, dtype: str) -> pd.Series[Any]:
+        return pd.Series([record.get(name) for record in records], dtype=dtype)
+
+    of_kind = {kind: [name for name, its in PREDICTION_COLUMNS.items() if its == kind] for kind in ("string", "double")}
+    columns: dict[str, Any] = {name: column(name, "str") for name in (*of_kind["string"], "segment")}
+    columns |= {name: column(name, "float64") for name in of_kind["double"]}
     columns["degraded"] = pd.Series([bool(record.get("degraded")) for record in records], dtype="bool")
     columns["features"] = pd.Series([json.dumps(record.get("features", [])) for record in records], dtype="str")
     seconds = pd.Series([record["received_at"] for record in records], dtype="float64")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from churn_platform.contracts.prediction_records import ANSWERED
 from churn_platform.contracts.routing import ServedModel
 from churn_platform.retention.fallback import fallback_band
 from churn_platform.rollout.assignment import variant
@@ -23,20 +24,6 @@ if TYPE_CHECKING:
     from churn_platform.serving.state import State
 
 Document = dict[str, Any]
-LOGGED = (
-    "prediction_id",
-    "customer_id",
-    "probability",
-    "margin",
-    "band",
-    "decision",
-    "model_version",
-    "model_digest",
-    "variant",
-    "feature_set",
-    "feature_date",
-    "degraded",
-)
 _ids = random.Random(os.urandom(32))  # noqa: S311 (a name, not a secret; asking the system for each one takes as long as the score)
 
 
@@ -262,7 +249,7 @@ def log_record(
 ) -> Document:
     """What the prediction log keeps of an answer: no attribute of the customer beyond the id, and not the reasons' words."""
     return {
-        **{name: answer[name] for name in LOGGED},
+        **{name: answer[name] for name in ANSWERED},
         "features": [[reason["feature"], reason["contribution"]] for reason in answer["reasons"]],
         "request_digest": request_digest,
         "received_at": received,
@@ -275,7 +262,7 @@ def log_record(
 def failure_record(failure: Failure, received: float, shadow_of: str | None = None) -> Document:
     """What the prediction log keeps of a model that could not answer."""
     return {
-        **dict.fromkeys(LOGGED),
+        **dict.fromkeys(ANSWERED),
         "prediction_id": new_id(),
         "customer_id": failure.customer_id,
         "model_version": failure.model_version,

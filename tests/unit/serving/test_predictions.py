@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from churn_platform.adapters.prediction_log import PredictionLog, closed_segments
 from churn_platform.adapters.snapshots import partitions, publish, read_snapshot
+from churn_platform.contracts.prediction_records import ANSWERED, PREDICTION_COLUMNS
 from churn_platform.flows.predictions import DATASET, TAKEN, take_predictions
-from churn_platform.serving.answers import Failure, failure_record
+from churn_platform.serving.answers import Failure, failure_record, log_record
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC).timestamp()
 
@@ -52,6 +53,19 @@ def log(root: Path, *records: bytes) -> None:
 def published(root: Path) -> pd.DataFrame:
     found = [read_snapshot(root / "published", DATASET, hour)[0] for hour in partitions(root / "published", DATASET)]
     return pd.concat(found, ignore_index=True)
+
+
+def test_every_column_of_the_contract_is_written_by_the_server_and_published(tmp_path: Path) -> None:
+    answer = dict.fromkeys(ANSWERED, "x") | {"probability": 0.5, "margin": 0.0, "degraded": False}
+    reasons = [{"feature": "contract", "value": "One year", "contribution": -0.5, "text": "a year to go"}]
+    written = log_record({**answer, "reasons": reasons}, "d", NOON, 0.001)
+    assert set(written) == set(PREDICTION_COLUMNS) == set(orjson.loads(record(1)))
+    log(tmp_path, orjson.dumps(written))
+    assert take_predictions(platform(tmp_path)).new == 1
+    frame = published(tmp_path)
+    assert set(frame) == {*PREDICTION_COLUMNS, "segment"}
+    assert frame.drop(columns=["error", "shadow_of"]).notna().all(axis=None)
+    assert "a year to go" not in frame.to_json()  # the reasons' words stay out
 
 
 def test_nothing_logged_is_nothing_published(tmp_path: Path) -> None:
