@@ -19,7 +19,8 @@ from fastapi.responses import PlainTextResponse
 
 from churn_platform.serving import requests as forms
 from churn_platform.serving.answers import Unanswerable, published_features
-from churn_platform.serving.service import JSON, Receive, Scope, ScoringService, Send
+from churn_platform.serving.asgi import JSON, Receive, Scope, Send
+from churn_platform.serving.service import ScoringService
 
 PREDICTION_PATHS = frozenset(
     f"/v1/churn/{name}" for name in ("predict", "predict-blue", "predict-green", "predict/batch")

@@ -18,7 +18,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from churn_platform.serving.service import Headers, ScoringService
+from churn_platform.serving.asgi import Headers
+from churn_platform.serving.service import ScoringService
 
 LARGEST = 1024
 """Bytes of a request that may take the lane: an id has at most 64 letters."""

@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -30,6 +30,7 @@ from churn_platform.serving.answers import (
     failure_record,
     log_record,
 )
+from churn_platform.serving.asgi import JSON, Headers, Receive, Response, Scope, Send, header, is_json, respond
 from churn_platform.serving.attributes import AttributeFeatures
 from churn_platform.serving.following import Follower
 from churn_platform.serving.measures import Measures
@@ -38,16 +39,9 @@ from churn_platform.serving.shadow import Shadow
 from churn_platform.serving.state import State
 from churn_platform.serving.tokens import Tokens
 
-JSON = "application/json"
 PREFIX = "/v1/churn/"
 _log = logging.getLogger(__name__)
 _TOO_MANY = Unanswerable(429, "too many requests wait: come again")
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = Iterable[tuple[bytes, bytes]]
-Response = tuple[int, bytes, Headers]
-"""Status, content, and the headers beside those that every answer has."""
 
 
 class CallerGone(Exception):  # noqa: N818 (an outcome, not a fault)
@@ -117,7 +111,7 @@ class ScoringService:
             if time.perf_counter() - began > self._deadline:
                 raise Unanswerable(429, f"waited longer than {self.policy.limits.deadline}: come again")
             self.authorise(headers, "predict")
-            if not _is_json(headers):
+            if not is_json(headers):
                 raise Unanswerable(415, f"send the body as {JSON}")
             customer_id, _ = forms.single(forms.read_json(body, self.policy.limits))
             if customer_id is None:
@@ -145,7 +139,7 @@ class ScoringService:
         """
         if not self.tokens:
             return
-        caller = self.tokens.caller(_header(headers, b"authorization"))
+        caller = self.tokens.caller(header(headers, b"authorization"))
         if caller is None:
             raise Unanswerable(401, "send a token: Authorization: Bearer …")
         if scope not in caller.scopes:
@@ -162,10 +156,10 @@ class ScoringService:
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         """The whole body, within its bounds of type, size and time; refused before anything is parsed."""
         limits = self.policy.limits
-        if not _is_json(headers):
+        if not is_json(headers):
             raise Unanswerable(415, f"send the body as {JSON}")
         too_large = Unanswerable(413, f"the body has more than {limits.body} bytes: send smaller batches")
-        length = _header(headers, b"content-length")
+        length = header(headers, b"content-length")
         if length.isdigit() and int(length) > limits.body:
             raise too_large
         parts, size, more = [], 0, True
@@ -267,33 +261,6 @@ class ScoringService:
     def _failed(self, failure: Failure) -> None:
         self.log.append(orjson.dumps(failure_record(failure, time.time())))
         self.measures.failure(failure.model_version, failure.variant)
-
-
-async def respond(send: Send, status: int, content: bytes, headers: Headers = ()) -> None:
-    """Send one whole JSON answer."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(content)),
-                *headers,
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": content})
-
-
-def _header(headers: Headers, name: bytes) -> str:
-    for key, value in headers:
-        if key == name:
-            return value.decode("latin-1")
-    return ""
-
-
-def _is_json(headers: Headers) -> bool:
-    return _header(headers, b"content-type").partition(";")[0].strip().lower() == JSON
 
 
 def _colour(route: str) -> str | None:

@@ -28,6 +28,8 @@ from churn_platform.serving.run import scoring_service
 from churn_platform.serving.service import ScoringService
 from churn_platform.serving.tokens import Tokens
 
+PREDICT = "/v1/churn/predict"
+
 
 def platform_at(home: Path) -> Platform:
     """The platform of a home, whatever the environment says."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
+from serving_home import PREDICT, platform_at
 
-from churn_platform.adapters.platform import Platform, open_platform
 from churn_platform.adapters.prediction_log import closed_segments, read_segment
 from churn_platform.adapters.warehouse import Warehouse
 from churn_platform.contracts.tables import RAW_TABLES
@@ -29,8 +28,6 @@ from churn_platform.serving.tokens import Tokens
 
 pytestmark = [pytest.mark.xdist_group("main_job"), pytest.mark.slow]
 
-PREDICT = "/v1/churn/predict"
-
 
 @pytest.fixture(scope="module")
 def served_home(ibm_home: Path, ibm_summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -40,18 +37,6 @@ def served_home(ibm_home: Path, ibm_summary: dict[str, Any], tmp_path_factory: p
     platform = platform_at(home)
     publish_features(platform, platform.calendar.live_days)
     return home
-
-
-def platform_at(home: Path) -> Platform:
-    before = os.environ.get("CHURN_HOME")
-    os.environ["CHURN_HOME"] = str(home)
-    try:
-        return open_platform()
-    finally:
-        if before is None:
-            del os.environ["CHURN_HOME"]
-        else:
-            os.environ["CHURN_HOME"] = before
 
 
 @pytest.fixture(scope="module")

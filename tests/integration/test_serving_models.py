@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
-from serving_home import platform_at, put, quick_service, served, two_models
+from serving_home import PREDICT, platform_at, put, quick_service, served, two_models
 
 from bench.serving_cases import GOOD, cases
 from bench.switches import _lasting
@@ -38,7 +38,6 @@ from churn_platform.training.candidate import ModelPackage
 
 pytestmark = [pytest.mark.xdist_group("main_job"), pytest.mark.slow]
 
-PREDICT = "/v1/churn/predict"
 ROWS = 10_000
 
 
