@@ -120,6 +120,8 @@ def _lines(board: dict[str, Any]) -> Iterator[Any]:
         yield f"The peers' figures are missing: {board['peers_missing']}"
     yield _by_scenario(board)
     yield _calm_windows(board)
+    for seed, reason in board["worlds_without_a_champion"].items():
+        yield f"World {seed} was left out: its first model did not pass the gates ({reason})"
     for seed, alarms in board["false_alarms"].items():
         if alarms:
             told = "; ".join(

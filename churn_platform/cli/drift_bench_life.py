@@ -42,9 +42,10 @@ def live_in_a_process(task: Task, on_days: Callable[[int], None]) -> None:
     """Live `task` in a new process and wait for it; `on_days` hears how many of its days are lived.
 
     Raises:
+        FirstModelRefusedError: the world's first model did not pass the gates.
         BenchError: the life ended badly; says why, and where its log lies.
     """
-    from churn_platform.flows.drift_bench.cases import BenchError
+    from churn_platform.flows.drift_bench.cases import BenchError, FirstModelRefusedError
 
     log = task.folder.root / "logs" / f"{task.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -54,21 +55,25 @@ def live_in_a_process(task: Task, on_days: Callable[[int], None]) -> None:
     process = fresh.Process(target=_live, args=(task, speak, log), daemon=True)
     process.start()
     speak.close()
-    reason = "its process ended without a word"
+    reason, refused = "its process ended without a word", False
     with suppress(EOFError):
         while True:
             said = hear.recv()
             if isinstance(said, int):
                 on_days(said)
             else:
-                reason = said
+                reason, refused = said
     process.join()
+    if refused:
+        raise FirstModelRefusedError(reason)
     if reason:
         raise BenchError(f"{task.name} could not be lived: {reason}. Its log is {log}; run the command again to go on.")
 
 
 def _live(task: Task, speak: Any, log: Path) -> None:
-    """The process: says days as numbers and last an empty text, or the reason why it failed."""
+    """The process: says days as numbers, and last the reason why it failed, or none, and whether the first model was refused."""
+    from churn_platform.flows.drift_bench.cases import FirstModelRefusedError
+
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -82,10 +87,12 @@ def _live(task: Task, speak: Any, log: Path) -> None:
             _calm_home(task, speak.send)
         else:
             _case(task, began, speak.send)
-        speak.send("")
+        speak.send(("", False))
+    except FirstModelRefusedError as error:
+        speak.send((str(error), True))
     except Exception as error:
         traceback.print_exc()
-        speak.send(f"{type(error).__name__}: {error}")
+        speak.send((f"{type(error).__name__}: {error}", False))
     finally:
         speak.close()
         shutil.rmtree(home, ignore_errors=True)

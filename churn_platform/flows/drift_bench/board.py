@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.flows.drift_bench.calm_windows import rates
-from churn_platform.flows.drift_bench.cases import Case, SeedPlan
+from churn_platform.flows.drift_bench.cases import BenchError, Case, FirstModelRefusedError, SeedPlan
 from churn_platform.flows.drift_bench.peers import (
     PACKAGES,
     READINGS,
@@ -30,6 +31,9 @@ from churn_platform.flows.drift_bench.peers import (
 from churn_platform.flows.drift_bench.results import BenchFolder, CaseResult, read_result
 from churn_platform.flows.drift_bench.scoreboard import PLATFORM, LivedCase, false_alarms, scoreboard
 from churn_platform.governance.canonical import digest_of
+
+MOST_REFUSED = 5
+"""Worlds whose first model was refused, in one call: more are no bad luck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class _Seed:
     plan: SeedPlan
     bases: list[Path]
     results: list[Path]
+    refusal: Path
 
     def next_tasks(self, folder: BenchFolder, calm_days: int, taken: set[Path]) -> list[Task]:
         """Tasks that could be started now."""
@@ -106,6 +111,38 @@ class _Seed:
         return sorted(tasks, key=lambda task: -(task.last - task.first))
 
 
+class Worlds:
+    """The seeds that are lived. A world whose first model the gates refuse has nothing to monitor: the next seed takes its place."""
+
+    def __init__(self, seeds: Sequence[_Seed], seed_of: Callable[[SeedPlan], _Seed]) -> None:
+        self.seeds = list(seeds)
+        self.refused: dict[str, str] = {}
+        self._seed_of = seed_of
+        self._last = max(seed.plan.seed for seed in seeds)
+        for seed in seeds:
+            if seed.refusal.is_file():
+                self._replace(seed)
+
+    def refuse(self, plan: SeedPlan, reason: str) -> None:
+        """Note the refusal, so that a repeated call knows it, and go on with the next seed."""
+        seed = next(seed for seed in self.seeds if seed.plan is plan)
+        write_atomically(seed.refusal, reason.encode(), durable=False)
+        self._replace(seed)
+
+    def _replace(self, seed: _Seed) -> None:
+        reason = seed.refusal.read_text(encoding="utf-8")
+        self.refused[str(seed.plan.seed)] = reason
+        if len(self.refused) > MOST_REFUSED:
+            raise BenchError(
+                f"the first models of {len(self.refused)} worlds were refused, the last one thus: {reason}"
+            )
+        self._last += 1
+        place = self.seeds.index(seed)
+        self.seeds[place] = self._seed_of(seed.plan.under(self._last))
+        if self.seeds[place].refusal.is_file():
+            self._replace(self.seeds[place])
+
+
 def run_board(
     plans: Sequence[SeedPlan],
     folder: BenchFolder,
@@ -134,22 +171,19 @@ def run_board(
         say: a line for people. on_progress: days done.
 
     Raises:
-        BenchError: a life failed.
+        BenchError: a life failed, or the first models of more than `MOST_REFUSED` worlds were refused.
     """
     began = time.perf_counter()
     calm_days = max(case.live_days for plan in plans for case in plan.cases if case.change_day is None)
-    seeds = [
-        _Seed(
-            plan,
-            [
-                folder.base(digest_of([plan.seed, plan.customers, calm_days, day, code, policy]))
-                for day in plan.branch_days
-            ],
-            [folder.result(case.digest(code, policy)) for case in plan.cases],
-        )
-        for plan in plans
-    ]
-    _live_all(seeds, folder, calm_days, live_task, processes, on_progress)
+
+    def seed_of(plan: SeedPlan) -> _Seed:
+        at = [digest_of([plan.seed, plan.customers, calm_days, day, code, policy]) for day in plan.branch_days]
+        results = [folder.result(case.digest(code, policy)) for case in plan.cases]
+        return _Seed(plan, [folder.base(digest) for digest in at], results, folder.refusal(at[0]))
+
+    worlds = Worlds([seed_of(plan) for plan in plans], seed_of)
+    _live_all(worlds, folder, calm_days, live_task, processes, on_progress)
+    seeds = worlds.seeds
     lived_in = time.perf_counter() - began
     cases = [
         (case, result)
@@ -170,6 +204,7 @@ def run_board(
         "calm_windows": rates(
             [list(result.calm_windows) for case, result in cases if case.change_day is None], declared
         ),
+        "worlds_without_a_champion": worlds.refused,
         "refused_days": {result.key: len(result.blocked) for _, result in cases if result.blocked},
         "peers_missing": missing,
         "versions": {} if peers is None else peers.versions,
@@ -184,7 +219,7 @@ def run_board(
 
 
 def _live_all(
-    seeds: Sequence[_Seed],
+    worlds: Worlds,
     folder: BenchFolder,
     calm_days: int,
     live_task: LiveTask,
@@ -192,12 +227,12 @@ def _live_all(
     on_progress: OnProgress,
 ) -> None:
     """Live what is not there yet, `processes` at a time; a seed's calm homes are removed when it is done."""
-    done = _Done(seeds, on_progress)
+    done = _Done(worlds, on_progress)
     taken: set[Path] = set()
     with ThreadPoolExecutor(processes) as pool:
         running: dict[Future[None], Task] = {}
         while True:
-            ready = [task for seed in seeds for task in seed.next_tasks(folder, calm_days, taken)]
+            ready = [task for seed in worlds.seeds for task in seed.next_tasks(folder, calm_days, taken)]
             for task in ready[: processes - len(running)]:
                 taken.add(task.target)
                 running[pool.submit(live_task, task, partial(done.heard, task))] = task
@@ -207,9 +242,13 @@ def _live_all(
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 task = running.pop(future)
-                future.result()
+                try:
+                    future.result()
+                except FirstModelRefusedError as refused:
+                    worlds.refuse(task.plan, str(refused))
+                    continue
                 done.heard(task, task.last - task.first + 1)
-            for seed in seeds:
+            for seed in worlds.seeds:
                 if all(read_result(path) is not None for path in seed.results):
                     for base in seed.bases:
                         shutil.rmtree(base, ignore_errors=True)
@@ -218,12 +257,12 @@ def _live_all(
 class _Done:
     """Days lived of all that are to be lived; shared calm lives do not count."""
 
-    def __init__(self, seeds: Sequence[_Seed], on_progress: OnProgress) -> None:
+    def __init__(self, worlds: Worlds, on_progress: OnProgress) -> None:
         self._days: dict[Path, int] = {}
         self._on_progress = on_progress
-        self._total = sum(
+        self._total = sum(  # a world that takes another's place has as many
             case.live_days - case.branch_day
-            for seed in seeds
+            for seed in worlds.seeds
             for case, path in zip(seed.plan.cases, seed.results, strict=True)
             if read_result(path) is None
         )

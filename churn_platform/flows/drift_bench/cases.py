@@ -9,7 +9,7 @@ each scenario branches off it on the eve of its change.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from churn_platform.adapters.world_choice import CALM, load_scenario
@@ -22,6 +22,10 @@ FIRST_SEED = 20260101
 
 class BenchError(ValueError):
     """The bench was asked for something that cannot be lived; the message says what can."""
+
+
+class FirstModelRefusedError(BenchError):
+    """The gates kept the first model of a world out, so there is nothing to monitor in it; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ class SeedPlan:
     customers: int
     branch_days: tuple[int, ...]
     cases: tuple[Case, ...]
+
+    def under(self, seed: int) -> SeedPlan:
+        """The same lives under another seed."""
+        return replace(self, seed=seed, cases=tuple(replace(case, seed=seed) for case in self.cases))
 
 
 def plan(size: BenchSize, scenarios: Sequence[str] = ()) -> tuple[SeedPlan, ...]:

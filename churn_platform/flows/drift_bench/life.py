@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from churn_platform.adapters.clock import simulated_time
 from churn_platform.adapters.world_choice import CALM, CHOICE_FILE, WorldChoice, write_world_choice
 from churn_platform.flows.drift_bench.alarms import DAYS_TO_NAME_THE_CAUSE, Alarm, AlarmsByDay, Level, detect
-from churn_platform.flows.drift_bench.cases import BenchError, Case, SeedPlan
+from churn_platform.flows.drift_bench.cases import BenchError, Case, FirstModelRefusedError, SeedPlan
 
 if TYPE_CHECKING:
     from churn_platform.adapters.platform import Platform
@@ -93,7 +93,7 @@ def live_history(platform: Platform, run: RunDays) -> None:
     """Ingest the history and train the first champion.
 
     Raises:
-        BenchError: a run failed, or no champion came of it.
+        BenchError: a run failed. FirstModelRefusedError: no champion came of it.
     """
     calendar = platform.calendar
     with simulated_time(_morning_after(calendar.training_as_of)):
@@ -104,7 +104,7 @@ def live_history(platform: Platform, run: RunDays) -> None:
                 return
     from churn_platform.flows.summary import refusal_of_the_first_model
 
-    raise BenchError(f"no champion was released in the calm world: {refusal_of_the_first_model(platform)}")
+    raise FirstModelRefusedError(refusal_of_the_first_model(platform))
 
 
 def _must(failed: str | None, job: str) -> None:

@@ -64,6 +64,10 @@ class BenchFolder:
         """The calm home of one seed on the eve of a branch day; it is there when it is whole."""
         return self.homes / f"calm-{digest[:16]}"
 
+    def refusal(self, digest: str) -> Path:
+        """Why the first model of a seed's world was refused; there where it was."""
+        return self.root / "results" / f"{digest}.refused.txt"
+
     def keep_windows(self, written: Path) -> str:
         """Move freshly exported windows to their place by content; returns the folder's name."""
         digest = sha256(SCRIPT.read_bytes())
