@@ -1,6 +1,6 @@
 """From the champion's package and a day's features to published scores.
 
-What belongs here: loading the verified champion, scoring each day, publishing it. What does not: what a score row is (`scoring.py`).
+What belongs here: loading the verified champion, scoring each day, publishing it. What does not: what a score row is (the room `scoring`).
 """
 
 from __future__ import annotations
