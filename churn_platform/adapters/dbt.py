@@ -1,7 +1,7 @@
 """Running dbt inside this process, with its manifest parsed once per version of the project.
 
-What belongs here: preparing and caching the manifest, one `dbt build` over a range of observation dates, its events as plain dicts.
-Turning events into Dagster's is `defs/`.
+What belongs here: one `dbt build` over a range of observation dates, its events as plain dicts. What does not: the manifest
+(`dbt_manifest`), turning events into Dagster's (`defs/`).
 
 Why in-process with a preloaded manifest: measured 1.3-1.7 s a build against 5.5-6 s as a subprocess and 9.6-12.6 s through
 dagster-dbt's resource; a change of `--vars` would otherwise cost a parse of 1.5-2 s each day.
@@ -9,42 +9,23 @@ dagster-dbt's resource; a change of `--vars` would otherwise cost a parse of 1.5
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn_platform.adapters.dbt_manifest import DbtError, invoke, manifest_object, prepare_manifest
 from churn_platform.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
 
-SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md"}
-QUIET = (
-    "--no-use-colors",
-    "--log-level",
-    "none",
-    "--log-level-file",
-    "error",
-    "--no-send-anonymous-usage-stats",
-    "--no-version-check",
-)
-
 
 #: dbt's names of the events that say how a node ended
 RESULT_EVENTS = {"LogModelResult", "LogTestResult"}
-
-
-class DbtError(RuntimeError):
-    """dbt could not parse or build; the message carries dbt's own words and the failing nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,78 +59,6 @@ class DbtBuild:
         if self.error is not None or self.failed:
             told = "; ".join(f"{node.unique_id}: {node.message.strip()}" for node in self.failed)
             raise DbtError(f"dbt build failed: {told or self.error}")
-
-
-def project_digest(project: Path) -> str:
-    """sha256 over the project's source files (names and contents), without what dbt writes itself."""
-    digest = hashlib.sha256()
-    for path in sorted(project.rglob("*")):
-        relative = path.relative_to(project)
-        if path.suffix in SOURCE_SUFFIXES and relative.parts[0] not in {"target", "logs", "dbt_packages"}:
-            digest.update(f"{relative.as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=4)
-def prepare_manifest(settings: Settings) -> Path:
-    """The folder with `manifest.json` and `partial_parse.msgpack` of this version of the project, parsed if need be (about 5 s).
-
-    The cache lies beside the project, not in the home: it is made of source only, so every home shares it.
-
-    Raises:
-        DbtError: the project does not parse.
-    """
-    import dbt.version
-
-    stamp = hashlib.sha256(f"{project_digest(settings.dbt_project)} {dbt.version.__version__}".encode()).hexdigest()[
-        :16
-    ]
-    folder = settings.dbt_project / "target" / f"manifest-{stamp}"
-    if (folder / "manifest.json").is_file() and (folder / "partial_parse.msgpack").is_file():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        result = _invoke(
-            ["parse", "--no-partial-parse"], settings, Path(scratch), warehouse=Path(scratch) / "warehouse.duckdb"
-        )
-        if not result.success:
-            raise DbtError(f"the dbt project at {settings.dbt_project} does not parse: {result.exception}")
-        # compiled in an empty database with the default dates, so that the text depends on the project alone
-        result = _invoke(["compile"], settings, Path(scratch), warehouse=Path(scratch) / "warehouse.duckdb")
-        if not result.success:
-            raise DbtError(f"the dbt project at {settings.dbt_project} does not compile: {result.exception}")
-        for left_over in folder.parent.glob("manifest-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
-        kept = folder.parent / f"{folder.name}.{os.getpid()}"
-        kept.mkdir(exist_ok=True)
-        for name in ("manifest.json", "partial_parse.msgpack"):
-            shutil.copy(Path(scratch) / "target" / name, kept / name)
-        shutil.copytree(Path(scratch) / "target" / "compiled", kept / "compiled")
-        try:
-            kept.rename(folder)
-        except OSError:  # another process was first: the content is the same
-            shutil.rmtree(kept, ignore_errors=True)
-    return folder
-
-
-def _invoke(arguments: list[str], settings: Settings, scratch: Path, *, warehouse: Path, **runner: Any) -> Any:
-    from dbt.cli.main import dbtRunner
-
-    # the profile reads these when it is loaded; nothing else in the project reads the environment
-    os.environ["CHURN_WAREHOUSE"] = str(warehouse)
-    os.environ["DO_NOT_TRACK"] = "true"
-    project = str(settings.dbt_project)
-    paths = [
-        "--project-dir",
-        project,
-        "--profiles-dir",
-        project,
-        "--target-path",
-        str(scratch / "target"),
-        "--log-path",
-        str(scratch / "logs"),
-    ]
-    return dbtRunner(**runner).invoke([*QUIET, *arguments, *paths])
 
 
 @contextmanager
@@ -201,19 +110,6 @@ def _stands_now(connection: duckdb.DuckDBPyConnection, views: Mapping[str, str],
     connection.executemany(
         "INSERT OR REPLACE INTO raw.built_views VALUES (?, ?)", [[name, version] for name in sorted(views.values())]
     )
-
-
-@lru_cache(maxsize=2)
-def _manifest_object(folder: Path) -> Any:
-    """dbt's own manifest object, read from the cached parse (0.1 s instead of a parse)."""
-    from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumuro_decoder
-
-    manifest = Manifest.from_msgpack(
-        (folder / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder
-    )
-    manifest.build_flat_graph()
-    return manifest
 
 
 def build(
@@ -272,7 +168,7 @@ def build(
         # a few days' nodes are mostly dbt's own Python, for which two threads contend (measured: 1.23 s of processor time, 0.97 s by one)
         arguments += ["--threads", "1"]
     folder = prepare_manifest(settings)
-    manifest = _manifest_object(folder)
+    manifest = manifest_object(folder)
     views, version = _views_of(manifest, select), f"{folder.name} {horizon_days}"
     with _kept_open(settings.warehouse, first, last) as connection:
         # a view is code: it is made when the code changes, not each day; its tests run each day all the same
@@ -282,7 +178,7 @@ def build(
         if select is not None:
             kinds = (",config.materialized:incremental", ",resource_type:test") if stand else ("",)
             arguments += ["--select", *(f"{part}{kind}" for part in select.split() for kind in kinds)]
-        result = _invoke(
+        result = invoke(
             arguments, settings, settings.dbt_runs, warehouse=settings.warehouse, manifest=manifest, callbacks=[forward]
         )
         nodes = tuple(
@@ -296,30 +192,3 @@ def build(
     if error is None and not nodes:
         error = f"nothing matched the selection {select!r}"
     return DbtBuild(nodes, failed, error)
-
-
-def compiled_sql(settings: Settings, model: str) -> str:
-    """The SQL of a model and of all that it is built from, upstream first, as dbt compiles it with the default dates.
-
-    It is part of every model package, and the same for every run: it depends on the project alone.
-
-    Raises:
-        DbtError: the project has no such model.
-    """
-    folder = prepare_manifest(settings)
-    nodes = json.loads((folder / "manifest.json").read_text())["nodes"]
-    compiled = {path.stem: path for path in (folder / "compiled").rglob("models/**/*.sql")}
-    if model not in compiled:
-        raise DbtError(f"the dbt project has no model {model}")
-    ordered: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in ordered:
-            return
-        for parent in sorted(nodes[f"model.churn_platform.{name}"]["depends_on"]["nodes"]):
-            if parent.startswith("model."):
-                visit(parent.rsplit(".", 1)[1])
-        ordered.append(name)
-
-    visit(model)
-    return "\n".join(f"-- {name}\n{compiled[name].read_text().strip()}\n;" for name in ordered) + "\n"

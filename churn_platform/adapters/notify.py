@@ -27,7 +27,7 @@ from typing import get_args
 from urllib.parse import urlencode
 
 from churn_platform.alerts.messages import Message
-from churn_platform.policies.monitoring import Channel
+from churn_platform.policies.alerting import Channel
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 NOT_CONFIGURED = "no channel configured"

@@ -22,26 +22,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.adapters.file_lock import exclusive
-from churn_platform.governance.canonical import Json, canonical_json, digest_of, plain
+from churn_platform.adapters.snapshot_parquet import SnapshotError, parquet_bytes, schema_fingerprint
+from churn_platform.governance.canonical import Json, canonical_json, plain
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 FORMAT = 1
 POINTER = "pointer.json"
-ROW_GROUP = 1 << 16
-"""Rows of a row group: a group of scores with their reasons is some 40 MB while it is made. It is part of the bytes."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,99}")
-
-
-class SnapshotError(ValueError):
-    """A frame cannot be published, or what was published is damaged; the message says the way out."""
 
 
 class NothingPublishedError(SnapshotError):
@@ -92,7 +86,7 @@ def publish_blocks(
     Only the compressed file is held in memory, not the rows. An error while a block is made leaves everything as it was.
     SnapshotError as `publish`, and for blocks whose columns differ.
     """
-    content, fingerprint, rows = _parquet(dataset, blocks)
+    content, fingerprint, rows = parquet_bytes(dataset, blocks)
     said = plain(about)
     if not isinstance(said, dict):
         raise SnapshotError(f"{dataset}: `about` must be a mapping, such as {{'model_version': 'churn-1'}}")
@@ -143,7 +137,7 @@ def read_contents(root: Path, snapshot: Snapshot) -> pd.DataFrame:
 
     path = _contents(root, snapshot)
     table = pq.read_table(io.BytesIO(_verified_bytes(root, snapshot)), use_threads=False)
-    if (table.num_rows, _fingerprint(table.schema)) != (snapshot.rows, snapshot.schema_fingerprint):
+    if (table.num_rows, schema_fingerprint(table.schema)) != (snapshot.rows, snapshot.schema_fingerprint):
         raise SnapshotError(f"{path} has other rows or columns than its pointer says: publish the partition again")
     frame: pd.DataFrame = table.to_pandas(use_threads=False)
     return frame
@@ -188,84 +182,6 @@ def history(root: Path, dataset: str, partition: str) -> tuple[Snapshot, ...]:
     if past[-1] != present:
         raise SnapshotError(f"{folder / POINTER} is not the last publication of its history")
     return tuple(past)
-
-
-def _parquet(dataset: str, blocks: Iterable[pd.DataFrame]) -> tuple[bytes, str, int]:
-    """The Parquet bytes of all blocks' rows, their schema's fingerprint and their number: the same rows, one spelling.
-
-    Rows wait until a row group of `ROW_GROUP` is full, so that the file does not know the blocks it came in.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    writer: pq.ParquetWriter | None = None
-    waiting: list[pa.Table] = []
-    rows = columns = 0
-    try:
-        for frame in blocks:
-            columns = len(frame.columns)
-            if len(frame) == 0 or columns == 0:
-                continue
-            table = _table(dataset, frame)
-            if writer is None:
-                writer = pq.ParquetWriter(
-                    sink, table.schema, compression="zstd", compression_level=1, write_statistics=_bounded(table.schema)
-                )
-            elif not table.schema.equals(writer.schema, check_metadata=True):
-                raise SnapshotError(f"{dataset}: a block after row {rows:,} has other columns than the first")
-            rows += len(frame)
-            waiting.append(table)
-            full = sum(map(len, waiting)) // ROW_GROUP * ROW_GROUP
-            if full:
-                together = pa.concat_tables(waiting)
-                for start in range(0, full, ROW_GROUP):
-                    writer.write_table(together.slice(start, ROW_GROUP).combine_chunks())
-                waiting = [together.slice(full)] if full < len(together) else []
-        if writer is not None and waiting:
-            writer.write_table(pa.concat_tables(waiting).combine_chunks())
-    finally:
-        if writer is not None:
-            writer.close()
-    if rows == 0:
-        raise SnapshotError(f"{dataset}: a snapshot of {rows} rows and {columns} columns was refused")
-    # The schema as a reader finds it: Parquet keeps a category's values as plain strings whatever pandas had.
-    content = sink.getvalue()
-    return content.to_pybytes(), _fingerprint(pq.read_schema(pa.BufferReader(content))), rows
-
-
-def _table(dataset: str, frame: pd.DataFrame) -> pa.Table:
-    import pyarrow as pa
-
-    if any(name is not None for name in frame.index.names):
-        raise SnapshotError(
-            f"{dataset}: the frame has the index {frame.index.names}: make it columns with reset_index()"
-        )
-    try:
-        table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        raise SnapshotError(f"{dataset}: the frame does not fit into Parquet: {error}") from error
-    return table.replace_schema_metadata(_settled(table.schema.metadata))
-
-
-def _bounded(schema: pa.Schema) -> list[str]:
-    """Columns whose least and largest value a row group tells: the first, by which rows are found, and all that are not text. Those of
-    a text such as a row's reasons help nobody, and cost 3 of 23 ms a group (measured)."""
-    import pyarrow.types as kinds
-
-    texts = (kinds.is_string, kinds.is_large_string, kinds.is_dictionary)
-    return [name for i, name in enumerate(schema.names) if i == 0 or not any(is_a(schema.types[i]) for is_a in texts)]
-
-
-def _settled(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
-    """pandas' notes on its dtypes without the versions that wrote them: an upgrade must not make another snapshot."""
-    notes: dict[str, Any] = json.loads((metadata or {})[b"pandas"])
-    kept = {name: notes[name] for name in ("index_columns", "column_indexes", "columns")}
-    return {b"pandas": json.dumps(kept, sort_keys=True).encode()}
-
-
-def _fingerprint(schema: pa.Schema) -> str:
-    return digest_of([[field.name, str(field.type)] for field in schema])
 
 
 def _contents(root: Path, snapshot: Snapshot) -> Path:

@@ -27,7 +27,7 @@ from churn_platform.alerts.routing import pages, route
 from churn_platform.alerts.signals import rank
 from churn_platform.alerts.tickets import EventKind, Ticket, TicketEvent, after, unresolved
 from churn_platform.drift.finding import Severity
-from churn_platform.policies.monitoring import AlertsPolicy
+from churn_platform.policies.alerting import AlertsPolicy
 
 
 def consider(

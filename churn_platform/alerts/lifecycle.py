@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from churn_platform.alerts.routing import route
 from churn_platform.alerts.tickets import Ticket, TicketError, TicketEvent, after, unresolved
-from churn_platform.policies.monitoring import AlertsPolicy
+from churn_platform.policies.alerting import AlertsPolicy
 
 
 def acknowledge(ticket: Ticket, *, by: str, at: datetime) -> TicketEvent | None:

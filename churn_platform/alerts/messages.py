@@ -19,7 +19,7 @@ from churn_platform.alerts.routing import channels, route
 from churn_platform.alerts.signals import SIGNAL_TABLE
 from churn_platform.alerts.tickets import EventKind, Ticket, TicketEvent
 from churn_platform.governance.canonical import digest_of
-from churn_platform.policies.monitoring import AlertsPolicy, Channel
+from churn_platform.policies.alerting import AlertsPolicy, Channel
 
 MessageKind = Literal["opened", "reopened", "raised", "escalated", "resolved", "weekly_review", "test"]
 MessageSeverity = Literal["info", "warning", "critical"]

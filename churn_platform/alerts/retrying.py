@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from churn_platform.policies.monitoring import DeliveryPolicy
+from churn_platform.policies.alerting import DeliveryPolicy
 
 LEASE_TIMEOUTS = 3
 """A sender holds a message for three timeouts: sending has one as its deadline, the rest is for recording what came of it."""

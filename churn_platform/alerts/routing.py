@@ -5,7 +5,7 @@ from __future__ import annotations
 from churn_platform.alerts.members import Member
 from churn_platform.alerts.signals import SIGNAL_TABLE, rank
 from churn_platform.drift.finding import Finding, Severity
-from churn_platform.policies.monitoring import AlertsPolicy, Channel, RoutePolicy
+from churn_platform.policies.alerting import AlertsPolicy, Channel, RoutePolicy
 
 
 def route(severity: Severity, pages: bool, policy: AlertsPolicy) -> RoutePolicy:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from churn_platform.alerts.messages import Message, MessageSeverity
 from churn_platform.alerts.tickets import Ticket, unresolved
-from churn_platform.policies.monitoring import AlertsPolicy, WeeklyReviewPolicy
+from churn_platform.policies.alerting import AlertsPolicy, WeeklyReviewPolicy
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WEEK = timedelta(days=7)

@@ -170,7 +170,7 @@ def report(as_json: Json = False) -> None:
 @app.command()
 def setup() -> None:
     """Prepare this checkout and home: parse the dbt project, create the databases."""
-    from churn_platform.adapters.dbt import prepare_manifest
+    from churn_platform.adapters.dbt_manifest import prepare_manifest
     from churn_platform.defs.instance import prepare_dagster_home
 
     platform = installed(None)
@@ -184,7 +184,7 @@ def setup() -> None:
 @app.command()
 def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI on loopback.")] = 3000) -> None:
     """Start the Dagster UI and daemon on loopback, on this home."""
-    from churn_platform.adapters.dbt import prepare_manifest
+    from churn_platform.adapters.dbt_manifest import prepare_manifest
     from churn_platform.defs.event_log import BATCH_SIZE
     from churn_platform.defs.instance import prepare_dagster_home
 

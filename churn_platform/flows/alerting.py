@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from churn_platform.adapters.ops_store.deliveries import Claim
     from churn_platform.adapters.ops_store.tickets import TicketsSeen
     from churn_platform.adapters.platform import Platform
-    from churn_platform.policies.monitoring import Channel
+    from churn_platform.policies.alerting import Channel
 
 SIMULATED_TIME = "simulated time: nothing is sent out of a life that is lived in minutes"
 TRIES = 5

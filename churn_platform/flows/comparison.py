@@ -6,8 +6,6 @@ What belongs here: which artefacts are read, measuring what a score costs, and r
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +27,8 @@ from churn_platform.evaluation.comparison import (
     first_release,
 )
 from churn_platform.evaluation.gate import GateDecision
-from churn_platform.governance.canonical import canonical_json
+from churn_platform.flows.comparison_records import comparison_key, known_comparison, read_comparison, store_comparison
+from churn_platform.flows.opened_packages import ComparisonError, OpenedPackage, open_package, trained_rows
 
 if TYPE_CHECKING:
     from churn_platform.evaluation.comparison.report import ComparedRows
@@ -40,10 +39,6 @@ Facts = dict[str, Any]
 Clock = Callable[[], float]
 TIMED_ROWS, ROUNDS = 500, 7
 """Rows and rounds of the timing: models take turns, and each one's best round counts (the ratio of two bests is the steadiest)."""
-
-
-class ComparisonError(RuntimeError):
-    """What the comparison needs is missing or contradicts itself; the comparison's gate records it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ def compare_with_champion(platform: Platform, before: Mapping[str, Any], clock: 
     comparison = measured.comparison
     gate = comparison_gate(measured.rows, comparison, policies.champion_challenger, measured.why_not)
     decision = comparison_decision(comparison, gate, policies.champion_challenger)
-    digest = _store(platform, comparison, measured.key) if comparison is not None else None
+    digest = store_comparison(platform, comparison, measured.key) if comparison is not None else None
     inputs = {
         "champion": present.version,
         "champion_package": champion_package,
@@ -105,32 +100,8 @@ def recorded_comparison(platform: Platform, version: str, champion: str) -> tupl
     """
     for decision in reversed(platform.ops.decisions(kind="comparison", subject=version)):
         if decision.evidence.get("champion") == champion:
-            return decision.outcome, _read(platform, decision.evidence.get("comparison"))
+            return decision.outcome, read_comparison(platform, decision.evidence.get("comparison"))
     return None
-
-
-def trained_rows(platform: Platform, package: ModelPackage, training_set: str) -> pd.DataFrame:
-    """customer_id and observation_date of what a package's model was fitted on, proved by the digest in its training record.
-
-    Raises:
-        ComparisonError: the training set's rows of those days are not the rows that the record names.
-        TrainingSetError: the training set is missing or damaged.
-    """
-    from churn_platform.adapters.training_sets import read_training_set
-    from churn_platform.training.digest import training_digest
-
-    record = package.model.record
-    examples = read_training_set(platform.settings.training_sets, training_set)
-    days = examples.frame["observation_date"]
-    fitted = examples.take(
-        ((days >= pd.Timestamp(record.first_day)) & (days <= pd.Timestamp(record.last_day))).to_numpy()
-    )
-    if training_digest(fitted) != record.digest:
-        raise ComparisonError(
-            f"it cannot be shown which rows package {package.digest[:12]} was trained on: those of {record.first_day} to "
-            f"{record.last_day} in training set {training_set[:12]} do not have the digest of its record"
-        )
-    return fitted.frame[["customer_id", "observation_date"]]
 
 
 @dataclass(frozen=True)
@@ -156,8 +127,8 @@ def _measured(
         policy = platform.policies.champion_challenger
         if rows.leaked or len(rows) < policy.min_rows or rows.churners < policy.min_churners:
             return _Measured(rows, why_not="there are too few rows, or rows that a model was trained on")
-        key = _key(platform, packages, rows)
-        known = _read(platform, _known(platform, key))
+        key = comparison_key(platform, packages, rows)
+        known = read_comparison(platform, known_comparison(platform, key))
         if known is not None:
             return _Measured(rows, known, None, key)
         return _Measured(rows, *_compare(platform, opened, champion, rows, clock), key)
@@ -165,31 +136,11 @@ def _measured(
         return _Measured(rows, why_not=f"the comparison could not be made: {type(error).__name__}: {error}")
 
 
-@dataclass(frozen=True)
-class OpenedPackage:
-    """A verified package with its provenance and size."""
-
-    package: ModelPackage
-    training_set: str
-    megabytes: float
-
-
-def open_package(platform: Platform, digest: str) -> OpenedPackage:
-    """The verified package called `digest`; PackageError where it is missing or damaged."""
-    from churn_platform.adapters.packages import read_package
-    from churn_platform.training.candidate import ModelPackage
-
-    files = read_package(platform.settings.packages, digest, platform.signer.verifier)
-    provenance = json.loads(files["provenance.json"])
-    size = sum(len(content) for content in files.values()) / 1e6
-    return OpenedPackage(ModelPackage.from_files(digest, files), str(provenance["training_set"]), size)
-
-
 def _rows(
     platform: Platform, opened: Mapping[str, OpenedPackage], champion: str, before: Mapping[str, Any]
 ) -> ComparisonRows:
     from churn_platform.evaluation.comparison import same_rows
-    from churn_platform.flows.training import candidate_of
+    from churn_platform.flows.candidates import candidate_of
 
     _, split = candidate_of(platform, before)
     theirs, ours = opened[champion], opened[str(before["version"])]
@@ -271,46 +222,6 @@ def _milliseconds(sides: Mapping[str, tuple[ModelPackage, pd.DataFrame]], clock:
             package.explain(some)
             best[version] = min(best[version], (clock() - began) / len(some) * 1000.0)
     return best
-
-
-def _folder(platform: Platform) -> Path:
-    return platform.settings.home / "comparisons"
-
-
-def _key(platform: Platform, packages: Mapping[str, str], rows: ComparisonRows) -> str:
-    """What makes a comparison the same: both packages, the rows, the policy."""
-    content = pd.util.hash_pandas_object(rows.frame, index=False).to_numpy().tobytes()
-    parts = [*(f"{version}={digest}" for version, digest in packages.items()), platform.policies.digest]
-    return hashlib.sha256("\n".join(parts).encode() + content).hexdigest()
-
-
-def _known(platform: Platform, key: str) -> str | None:
-    """The digest of the comparison that was made of the same inputs before, so that a run that died does not measure again."""
-    try:
-        return (_folder(platform) / "by-inputs" / key).read_text().strip()
-    except OSError:
-        return None
-
-
-def _store(platform: Platform, comparison: Comparison, key: str | None) -> str:
-    content = canonical_json(comparison.to_dict()).encode()
-    digest = hashlib.sha256(content).hexdigest()
-    write_atomically(_folder(platform) / f"{digest}.json", content)
-    if key is not None:
-        write_atomically(_folder(platform) / "by-inputs" / key, digest.encode())
-    return digest
-
-
-def _read(platform: Platform, digest: Any) -> Comparison | None:
-    if not isinstance(digest, str):
-        return None
-    try:
-        content = (_folder(platform) / f"{digest}.json").read_bytes()
-        if hashlib.sha256(content).hexdigest() != digest:
-            return None
-        return Comparison.from_dict(json.loads(content))
-    except (OSError, ValueError):
-        return None
 
 
 def _write_report(

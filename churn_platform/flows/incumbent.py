@@ -37,7 +37,8 @@ def _measured(platform: Platform, version: str, model: TrainedModel, split: Temp
     from churn_platform.evaluation.comparison import same_rows
     from churn_platform.evaluation.gate import ChampionOnHoldout
     from churn_platform.evaluation.outcomes import scored_outcomes
-    from churn_platform.flows.comparison import open_package, served_features, trained_rows
+    from churn_platform.flows.comparison import served_features
+    from churn_platform.flows.opened_packages import open_package, trained_rows
 
     policy = platform.policies.champion_challenger
     theirs = open_package(platform, platform.ops.model(version).package_digest)

@@ -14,7 +14,7 @@ from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.adapters.platform import Platform
 from churn_platform.contracts.features import FEATURE_SETS
 from churn_platform.evaluation.gate import GateDecision
-from churn_platform.flows.training import candidate_of, judgement_folder, read_contributions
+from churn_platform.flows.candidates import candidate_of, judgement_folder, read_contributions
 from churn_platform.training.tuning import trial_history
 
 

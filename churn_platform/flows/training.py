@@ -13,13 +13,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from churn_platform.adapters.atomic_files import write_atomically
 from churn_platform.adapters.platform import ACTOR, Platform
 from churn_platform.contracts.features import FEATURE_SETS
 from churn_platform.evaluation.gate import GateDecision
+from churn_platform.flows.candidates import candidate_of, judgement_folder, read_contributions, store_contributions
 
 if TYPE_CHECKING:
     from churn_platform.evaluation.evaluation import Evaluation
@@ -213,7 +213,7 @@ def judge_candidate(platform: Platform, before: Mapping[str, Any], clock: Callab
     folder = judgement_folder(platform, before)
     write_atomically(folder / "evaluation.json", json.dumps(judgement.evaluation.to_dict()).encode())
     write_atomically(folder / "gate.json", json.dumps(gate.to_dict()).encode())
-    _store_contributions(folder, judgement.explained)
+    store_contributions(folder, judgement.explained)
     evidence = {name: getattr(judgement.evidence, name) for name in ("seconds_per_1000_scores", "contribution_gap")}
     return JudgedCandidate(judgement.evaluation, gate, {**before, **evidence, "evaluation_gate": gate.verdict})
 
@@ -261,7 +261,7 @@ def pack_model(platform: Platform, before: Mapping[str, Any], say: Callable[[str
     `say` is told how far the pattern tables are.
     """
     from churn_platform.adapters.code import code_digest, library_versions
-    from churn_platform.adapters.dbt import compiled_sql
+    from churn_platform.adapters.dbt_manifest import compiled_sql
     from churn_platform.adapters.packages import read_package, write_package
     from churn_platform.explanation.progress import quarters_told
     from churn_platform.training.candidate import package_files
@@ -292,44 +292,8 @@ def pack_model(platform: Platform, before: Mapping[str, Any], say: Callable[[str
     return PackedModel(digest, settings.packages / digest, sizes, {**before, "package": digest})
 
 
-def candidate_of(platform: Platform, facts: Mapping[str, Any]) -> tuple[TrainedModel, TemporalSplit]:
-    """The candidate as its package gives it back, and the split it was made on."""
-    from churn_platform.adapters.packages import read_package
-    from churn_platform.adapters.training_sets import read_training_set
-    from churn_platform.training.model import TrainedModel
-    from churn_platform.training.split import temporal_split
-
-    files = read_package(platform.settings.candidates, facts["candidate"], platform.signer.verifier)
-    examples = read_training_set(platform.settings.training_sets, facts["training_set"])
-    return TrainedModel.from_files(files), temporal_split(examples, platform.policies.training)
-
-
 def _served_rows(platform: Platform, split: TemporalSplit, facts: Mapping[str, Any]) -> pd.DataFrame:
     """The holdout's rows as scoring reads them: from the feature table, not from the training set."""
     rows = platform.warehouse.features(FEATURE_SETS[facts["feature_set"]], split.holdout_from, split.holdout_to)
     keys = split.holdout.frame[["customer_id", "observation_date"]].astype({"observation_date": "datetime64[s]"})
     return keys.merge(rows.astype({"observation_date": "datetime64[s]"}), how="inner", on=list(keys.columns))
-
-
-def judgement_folder(platform: Platform, facts: Mapping[str, Any]) -> Path:
-    """Where a candidate's evaluation, gate verdict and contributions lie."""
-    return platform.settings.home / "evaluations" / str(facts["candidate"])
-
-
-def _store_contributions(folder: Path, explained: Contributions) -> None:
-    import io
-
-    frame = explained.frame().assign(__base=explained.base, __margin=explained.margin)
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    write_atomically(folder / "contributions.parquet", buffer.getvalue())
-
-
-def read_contributions(folder: Path) -> Contributions:
-    """The holdout's contributions as `judge_candidate` stored them."""
-    from churn_platform.explanation.contributions import Contributions
-
-    frame = pd.read_parquet(folder / "contributions.parquet")
-    features = tuple(name for name in frame.columns if not name.startswith("__"))
-    values = frame[list(features)].to_numpy(dtype=np.float64)
-    return Contributions(features, values, frame["__base"].to_numpy(), frame["__margin"].to_numpy())

@@ -14,6 +14,7 @@ What does not: deciding anything. It is ground: it imports pydantic, yaml and th
 
 from __future__ import annotations
 
+from churn_platform.policies.alerting import AlertsPolicy, DeliveryPolicy, RoutePolicy, WeeklyReviewPolicy
 from churn_platform.policies.business import (
     ApproversByTier,
     ExceptionPolicy,
@@ -43,12 +44,10 @@ from churn_platform.policies.learning import (
     TuningPolicy,
 )
 from churn_platform.policies.monitoring import (
-    AlertsPolicy,
     ConceptDriftPolicy,
     CostDriftPolicy,
     DataDriftPolicy,
     DecayTrigger,
-    DeliveryPolicy,
     DriftPolicy,
     DriftTrigger,
     DriftWindowPolicy,
@@ -57,12 +56,10 @@ from churn_platform.policies.monitoring import (
     PersistencePolicy,
     PredictionDriftPolicy,
     RetrainingPolicy,
-    RoutePolicy,
     ScheduledTrigger,
     SchemaDriftPolicy,
     SloPolicy,
     VolumeTrigger,
-    WeeklyReviewPolicy,
 )
 from churn_platform.policies.quantities import Block, Contradiction, Named
 from churn_platform.policies.reading import PACKAGED, load_policies, policies_from_text

@@ -14,12 +14,13 @@ from typing import Any
 
 from pydantic import Field
 
+from churn_platform.policies.alerting import AlertsPolicy
 from churn_platform.policies.between import contradictions_between
 from churn_platform.policies.business import GovernancePolicy, KpisPolicy, ReviewPolicy
 from churn_platform.policies.errors import UnknownPolicyPathError
 from churn_platform.policies.gating import GatesPolicy
 from churn_platform.policies.learning import EvaluationPolicy, LabelPolicy, ReplayPolicy, ScoringPolicy, TrainingPolicy
-from churn_platform.policies.monitoring import AlertsPolicy, DriftPolicy, RetrainingPolicy, SloPolicy
+from churn_platform.policies.monitoring import DriftPolicy, RetrainingPolicy, SloPolicy
 from churn_platform.policies.quantities import DURATION, Block, Contradiction, Named
 from churn_platform.policies.releasing import (
     BatchPolicy,

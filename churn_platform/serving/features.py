@@ -101,7 +101,8 @@ class ServedFeatures:
         Returns:
             what could not be read: a damaged day leaves what was read of it before, and the other days are read all the same.
         """
-        from churn_platform.adapters.snapshots import SnapshotError, partitions, pointer_of, read_contents
+        from churn_platform.adapters.snapshot_parquet import SnapshotError
+        from churn_platform.adapters.snapshots import partitions, pointer_of, read_contents
 
         dataset, problems = dataset_of(self.feature_set), []
         try:

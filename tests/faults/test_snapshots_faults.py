@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churn_platform.adapters.snapshots import SnapshotError, history, publish, read_snapshot
+from churn_platform.adapters.snapshot_parquet import SnapshotError
+from churn_platform.adapters.snapshots import history, publish, read_snapshot
 
 NOW = datetime(2026, 5, 31, 6, 0, tzinfo=UTC)
-CODE = ("adapters/snapshots", "adapters/atomic_files", "adapters/file_lock")
+CODE = ("adapters/snapshots", "adapters/snapshot_parquet", "adapters/atomic_files", "adapters/file_lock")
 SECONDS = 2.0
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_platform.adapters.snapshots import ROW_GROUP, NothingPublishedError, read_blocks, read_snapshot
+from churn_platform.adapters.snapshot_parquet import ROW_GROUP
+from churn_platform.adapters.snapshots import NothingPublishedError, read_blocks, read_snapshot
 from churn_platform.contracts.features import V1
 from churn_platform.explanation.contributions import Contributions
 from churn_platform.explanation.errors import ContributionGapError

@@ -13,14 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_platform.adapters.snapshots import (
-    ROW_GROUP,
-    SnapshotError,
-    partitions,
-    publish,
-    publish_blocks,
-    read_snapshot,
-)
+from churn_platform.adapters.snapshot_parquet import ROW_GROUP, SnapshotError
+from churn_platform.adapters.snapshots import partitions, publish, publish_blocks, read_snapshot
 from churn_platform.contracts.features import V2
 from churn_platform.explanation import reason_bytes
 from churn_platform.explanation.contributions import Contributions

@@ -12,6 +12,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dagster_dbt.dbt_manifest import validate_manifest
 
 from churn_platform.adapters import dbt
+from churn_platform.adapters.dbt_manifest import prepare_manifest
 from churn_platform.adapters.platform import Platform
 from churn_platform.defs.resources import (
     WAREHOUSE_POOL,
@@ -21,7 +22,7 @@ from churn_platform.defs.resources import (
     partition_days,
 )
 
-MANIFEST = dbt.prepare_manifest(installed_platform().settings) / "manifest.json"
+MANIFEST = prepare_manifest(installed_platform().settings) / "manifest.json"
 
 
 class FeatureTranslator(DagsterDbtTranslator):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from churn_platform.contracts.tables import RAW_TABLES
-from churn_platform.defs.metadata import file_metadata, quarantine_metadata, raw_metadata
+from churn_platform.defs.ingestion_metadata import file_metadata, quarantine_metadata, raw_metadata
 from churn_platform.defs.resources import (
     WAREHOUSE_POOL,
     PlatformResource,

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from churn_platform.adapters import dbt
+from churn_platform.adapters import dbt, dbt_manifest
 from churn_platform.settings import Settings
 
 DAY = date(2026, 3, 4)
@@ -53,12 +53,12 @@ def test_a_failing_model_is_a_result_that_names_it_and_its_children_are_skipped(
     model = settings.dbt_project / "models" / "first.sql"
     try:
         model.write_text("select 1 / no_such_column as from_date\n")
-        dbt.prepare_manifest.cache_clear()
-        with pytest.raises(dbt.DbtError, match="first"):
+        dbt_manifest.prepare_manifest.cache_clear()
+        with pytest.raises(dbt_manifest.DbtError, match="first"):
             dbt.build(settings, DAY, DAY).raise_on_failure()
     finally:
         model.write_text(FILES["models/first.sql"])
-        dbt.prepare_manifest.cache_clear()
+        dbt_manifest.prepare_manifest.cache_clear()
     dbt.build(settings, DAY, DAY).raise_on_failure()  # control: mended, it builds
 
 
@@ -66,45 +66,45 @@ def test_a_failing_data_test_fails_the_build(settings: Settings) -> None:
     model = settings.dbt_project / "models" / "second.sql"
     try:
         model.write_text("select cast(null as varchar) as from_date from {{ ref('first') }}\n")
-        dbt.prepare_manifest.cache_clear()
+        dbt_manifest.prepare_manifest.cache_clear()
         result = dbt.build(settings, DAY, DAY)
     finally:
         model.write_text(FILES["models/second.sql"])
-        dbt.prepare_manifest.cache_clear()
+        dbt_manifest.prepare_manifest.cache_clear()
     assert [(node.status, node.failures) for node in result.failed] == [("fail", 1)]
-    with pytest.raises(dbt.DbtError, match="not_null_second_from_date"):
+    with pytest.raises(dbt_manifest.DbtError, match="not_null_second_from_date"):
         result.raise_on_failure()
 
 
 def test_a_selection_that_matches_nothing_is_a_failure(settings: Settings) -> None:
-    with pytest.raises(dbt.DbtError, match="nothing matched the selection 'misspelt'"):
+    with pytest.raises(dbt_manifest.DbtError, match="nothing matched the selection 'misspelt'"):
         dbt.build(settings, DAY, DAY, select="misspelt").raise_on_failure()
 
 
 def test_the_parse_is_kept_until_a_source_file_changes(settings: Settings) -> None:
-    folder = dbt.prepare_manifest(settings)
+    folder = dbt_manifest.prepare_manifest(settings)
     stamp = (folder / "manifest.json").stat().st_mtime_ns
-    dbt.prepare_manifest.cache_clear()
-    assert dbt.prepare_manifest(settings) == folder
+    dbt_manifest.prepare_manifest.cache_clear()
+    assert dbt_manifest.prepare_manifest(settings) == folder
     assert (folder / "manifest.json").stat().st_mtime_ns == stamp
 
 
 def test_the_digest_sees_sources_and_not_what_dbt_writes(settings: Settings, tmp_path: Path) -> None:
-    before = dbt.project_digest(settings.dbt_project)
+    before = dbt_manifest.project_digest(settings.dbt_project)
     (settings.dbt_project / "target").mkdir(exist_ok=True)
     (settings.dbt_project / "target" / "left_over.sql").write_text("select 1")
-    assert dbt.project_digest(settings.dbt_project) == before
+    assert dbt_manifest.project_digest(settings.dbt_project) == before
     new = settings.dbt_project / "models" / "third.sql"
     new.write_text("select 1")
     try:
-        assert dbt.project_digest(settings.dbt_project) != before
+        assert dbt_manifest.project_digest(settings.dbt_project) != before
     finally:
         new.unlink()
 
 
 def test_compiled_sql_has_what_it_is_built_from_first(settings: Settings) -> None:
-    text = dbt.compiled_sql(settings, "second")
+    text = dbt_manifest.compiled_sql(settings, "second")
     assert text.index("-- first") < text.index("-- second")
     assert "{{" not in text
-    with pytest.raises(dbt.DbtError, match="has no model third"):
-        dbt.compiled_sql(settings, "third")
+    with pytest.raises(dbt_manifest.DbtError, match="has no model third"):
+        dbt_manifest.compiled_sql(settings, "third")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import pytest
 
-from churn_platform.adapters.dbt import compiled_sql
+from churn_platform.adapters.dbt_manifest import compiled_sql
 from churn_platform.adapters.feature_sql import FeatureSql, FeatureSqlError
 from churn_platform.contracts.tables import RAW_TABLES
 from churn_platform.feeds.quarantine import screen

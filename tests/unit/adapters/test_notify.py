@@ -18,7 +18,7 @@ from channel_servers import MailServer, WebServer, mail_server, web_server
 
 from churn_platform.adapters.notify import CHANNELS, NOT_CONFIGURED, REPEATED, Channels, Sent, channels_from
 from churn_platform.alerts.messages import Message
-from churn_platform.policies.monitoring import Channel
+from churn_platform.policies.alerting import Channel
 
 SECOND = timedelta(seconds=1)
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn_platform.adapters.snapshot_parquet import SnapshotError
 from churn_platform.adapters.snapshots import (
     NothingPublishedError,
-    SnapshotError,
     history,
     latest,
     partitions,
