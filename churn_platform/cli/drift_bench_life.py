@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from churn_platform.adapters.platform import Platform
-    from churn_platform.flows.drift_bench.board import Task
     from churn_platform.flows.drift_bench.calm_windows import CalmWindows
     from churn_platform.flows.drift_bench.cases import Case
     from churn_platform.flows.drift_bench.life import RunDays
+    from churn_platform.flows.drift_bench.worlds import Task
 
 
 #: imported once, in the server that each life is forked from: some 5 s of processor time a life. Nothing of a home may be among them.

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from churn_platform.flows.drift_bench.board import MOST_REFUSED, Task, run_board
+from churn_platform.flows.drift_bench.board import run_board
 from churn_platform.flows.drift_bench.cases import FIRST_SEED, BenchError, BenchSize, FirstModelRefusedError, plan
 from churn_platform.flows.drift_bench.results import BenchFolder, CaseResult, write_result
+from churn_platform.flows.drift_bench.worlds import MOST_REFUSED, Task
 
 
 class Lives:

@@ -65,7 +65,7 @@ def test_every_column_of_the_contract_is_written_by_the_server_and_published(tmp
     frame = published(tmp_path)
     assert set(frame) == {*PREDICTION_COLUMNS, "segment"}
     assert frame.drop(columns=["error", "shadow_of"]).notna().all(axis=None)
-    assert "a year to go" not in frame.to_json()  # the reasons' words stay out
+    assert "a year to go" not in frame.to_csv()  # the reasons' words stay out
 
 
 def test_nothing_logged_is_nothing_published(tmp_path: Path) -> None:
