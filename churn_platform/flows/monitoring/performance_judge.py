@@ -33,6 +33,7 @@ from churn_platform.estimation.findings import (
 from churn_platform.estimation.performance import EstimatedPerformance
 from churn_platform.estimation.reconciliation import (
     FAR,
+    TOGETHER,
     Assumption,
     Comparison,
     judge_assumption,
@@ -208,17 +209,20 @@ class Judge:
         return reconcile(estimated, realised)
 
     def _assumption(self, day: date) -> Assumption:
-        """Judged on the newest matured window and the one before it, which shares no row with it, both as known today."""
-        windows = []
-        newest = self._window(self._matured_end(day), day)
-        before = self._window(newest.first - timedelta(1), day)
-        for window in (newest, before):
+        """Judged on the newest matured window and those before it, none of which shares a row with another, all as known today."""
+        windows: list[dict[str, Comparison]] = []
+        end = self._matured_end(day)
+        while len(windows) < TOGETHER:
+            window = self._window(end, day)
             compared = self._compare(window)
             if compared:
                 windows.append(compared)
-            elif not windows:
+            elif windows:
+                break
+            else:
                 reason = self._realise(window)
                 return Assumption("unknown", reason if isinstance(reason, str) else "nothing could be estimated")
+            end = window.first - timedelta(1)
         return judge_assumption(windows)
 
     def _estimated_violates(self, day: date) -> bool:
