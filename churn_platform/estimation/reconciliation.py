@@ -30,7 +30,7 @@ JUDGED = ("auc", "brier", "churn_rate")
 """The metrics that judge the assumption: ranking, accuracy, level. F1 hangs on one threshold, the calibration error is never negative."""
 FAR = 4.0
 """Standard errors, of one window or of several together, that are not chance: it does it once in 16,000 windows. With two windows outside
-their 95 % intervals as the rule, one calm year of six has an alarm, with this one 2 of 100 (52 independent windows, simulated)."""
+their 95 % intervals as the rule, one calm year of five has an alarm, with this one 2 of 100 (52 independent windows, simulated)."""
 TOGETHER = 4
 """Windows that are taken together: a month of weeks, the horizon in which their outcomes matured."""
 

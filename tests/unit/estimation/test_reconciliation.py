@@ -69,7 +69,7 @@ def years(shift: float, number: int, seed: int) -> float:
 
 
 def test_a_calm_year_has_no_alarm_and_a_year_that_is_off_has_one() -> None:
-    """Outside twice as the rule gave an alarm in one calm year of six; this one gives one in forty."""
+    """Outside twice as the rule gave an alarm in one calm year of five; this one gives one in forty."""
     assert years(0.0, 200, seed=3) <= 0.03
     assert years(2.0, 20, seed=4) == 1.0  # the control
 
