@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -45,8 +46,10 @@ def _value_hashes(values: pd.Series) -> np.ndarray:
     """A 64-bit hash per value, which depends on that value alone; every missing value has the same."""
     if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):  # each distinct value is hashed once
         codes, distinct = _coded(values)
-        of_distinct = [_object_hash(value) for value in np.asarray(distinct, dtype="object")]
-        coded: np.ndarray = np.array([*of_distinct, 0], dtype="uint64")[codes]  # a missing value's code is -1: the last
+        values_of = tuple(distinct)
+        # 1 and True are one key of a cache and two values here, so only texts are kept
+        hashes_of = _text_hashes if all(type(value) is str for value in values_of) else _distinct_hashes
+        coded: np.ndarray = hashes_of(values_of)[codes]  # a missing value's code is -1: the last
         return coded
     gone = values.isna().to_numpy()
     if pd.api.types.is_numeric_dtype(values):
@@ -63,6 +66,14 @@ def _coded(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.cat.codes.to_numpy(), values.cat.categories
     return pd.factorize(values)
+
+
+def _distinct_hashes(values: tuple[object, ...]) -> np.ndarray:
+    """The hash of each value, and behind them that of a missing one."""
+    return np.array([*map(_object_hash, values), 0], dtype="uint64")
+
+
+_text_hashes = lru_cache(maxsize=1024)(_distinct_hashes)  # the blocks of a day have the same categories
 
 
 def _object_hash(value: object) -> int:

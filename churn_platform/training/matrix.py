@@ -8,7 +8,8 @@ missing; XGBoost sends it down each split's default direction. Not here: computi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,14 +100,13 @@ def _require_columns(frame: pd.DataFrame, features: Sequence[Feature], table: st
 
 def _codes(column: pd.Series[Any], feature: Feature, table: str) -> NDArray[np.int64]:
     """Each value's place in the contract's domain; −1 for missing. Of coded texts only the distinct ones are looked up."""
-    domain = pd.Index(feature.domain, dtype=object)
     if isinstance(column.dtype, pd.CategoricalDtype):
-        of_category = domain.get_indexer(pd.Index(column.cat.categories, dtype=object))
+        of_category = _places(feature.domain, tuple(column.cat.categories))
         codes = np.append(of_category, -1)[column.cat.codes.to_numpy()]  # the code of a missing value is -1: the last
         if (of_category >= 0).all():  # nothing strange can be in it
             return codes
     else:
-        codes = domain.get_indexer(pd.Index(column.astype(object)))
+        codes = pd.Index(feature.domain, dtype=object).get_indexer(pd.Index(column.astype(object)))
     strange = codes < 0
     unseen = strange & column.notna().to_numpy() if strange.any() else strange
     if unseen.any():
@@ -118,6 +118,14 @@ def _codes(column: pd.Series[Any], feature: Feature, table: str) -> NDArray[np.i
             "or add the category to the contract and retrain."
         )
     return np.asarray(codes, dtype=np.int64)
+
+
+@lru_cache(maxsize=1024)  # the blocks of a day have the same categories
+def _places(domain: tuple[str, ...], categories: tuple[Hashable, ...]) -> NDArray[np.int64]:
+    """Each category's place in the domain, −1 where it has none."""
+    places = pd.Index(domain, dtype=object).get_indexer(pd.Index(list(categories), dtype=object)).astype(np.int64)
+    places.flags.writeable = False
+    return places
 
 
 def _numbers(column: pd.Series[Any], table: str) -> NDArray[np.float64]:

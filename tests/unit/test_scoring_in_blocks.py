@@ -91,6 +91,15 @@ def test_a_fingerprint_is_the_same_for_texts_objects_and_categories() -> None:
     assert prints[0].nunique() == 3
 
 
+def test_categories_that_python_holds_for_equal_keep_their_own_fingerprints() -> None:
+    def prints(values: list[object]) -> list[str]:
+        frame = pd.DataFrame({"x": pd.Series(values, dtype=object).astype("category")})
+        return feature_fingerprints(frame, "v1", ["x"]).tolist()
+
+    assert prints([1, 2]) == prints([1.0, 2.0])
+    assert prints([True, False]) == prints(["True", "False"]) != prints([1, 0])
+
+
 @given(st.floats(0, 1e6))
 def test_a_contribution_is_rounded_as_python_rounds_it(amount: float) -> None:
     for value in (amount, round(amount, 6) + 5e-7, np.nextafter(round(amount, 6) + 5e-7, 0)):
