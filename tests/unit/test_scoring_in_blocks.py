@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,6 +44,22 @@ def test_the_published_bytes_do_not_depend_on_the_blocks(
     other = publish_blocks(root, "blocks", "day", blocks, {}, NOW)
     assert (one.digest, one.rows) == (other.digest, other.rows)
     pd.testing.assert_frame_equal(read_snapshot(root, "blocks", "day")[0], whole)
+
+
+def test_what_repeats_is_written_as_a_dictionary_and_what_does_not_as_it_is(tmp_path: Path) -> None:
+    rows = 2 * ROW_GROUP
+    whole = frame(rows).assign(
+        band=pd.Categorical.from_codes(np.arange(rows) % 3, ["low", "medium", "high"]),
+        fingerprint=pd.array([f"{i:016x}" for i in range(rows)], dtype="str"),
+        lists=[[i] for i in range(rows)],
+    )
+    snapshot = publish(tmp_path, "scores", "day", whole, {}, NOW)
+    file = pq.ParquetFile(tmp_path / "scores" / "day" / f"{snapshot.digest}.parquet")
+    group = file.metadata.row_group(1)
+    encodings = {group.column(i).path_in_schema: group.column(i).encodings for i in range(group.num_columns)}
+    dictionary = {name for name, used in encodings.items() if "RLE_DICTIONARY" in used}
+    assert dictionary == {"reasons", "band"}
+    assert read_snapshot(tmp_path, "scores", "day")[0]["fingerprint"].equals(whole["fingerprint"])
 
 
 def test_a_day_whose_third_block_fails_leaves_what_was_published(tmp_path: Path) -> None:
