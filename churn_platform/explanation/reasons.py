@@ -15,6 +15,7 @@ import json
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -154,7 +155,9 @@ def reasons_column(
     for j, feature in enumerate(features):
         wanted = np.flatnonzero(used[first[j] : first[j + 1]])
         cells = np.asarray(distinct[j])[wanted >> 1].tolist()
-        texts += map(_encoded(feature).__getitem__, zip(cells, (wanted & 1).tolist(), strict=True))
+        known = _encoded(feature)
+        with known.lock:  # blocks are worded side by side: the second finds what the first has written
+            texts += map(known.__getitem__, zip(cells, (wanted & 1).tolist(), strict=True))
     places = np.flatnonzero(used)
     before, before_bytes = _joined(places, [text for text, _ in texts], len(used))
     after, after_bytes = _joined(places, [text for _, text in texts], len(used))
@@ -203,6 +206,7 @@ class _Encoded(dict[tuple[Hashable, int], tuple[bytes, bytes]]):
     def __init__(self, feature: Feature) -> None:
         super().__init__()
         self.feature = feature
+        self.lock = Lock()
 
     def __missing__(self, key: tuple[Hashable, int]) -> tuple[bytes, bytes]:
         if len(self) >= ENCODED:
