@@ -90,10 +90,23 @@ def _exit_code(error: Exception) -> int | None:
         return WRONG_CALL
     if isinstance(error, WarehouseError | NotReleasedError):
         return FAILED
+    if "churn_platform.scoring" in sys.modules and _of_scoring(error):
+        return FAILED
     launch = sys.modules.get("churn_platform.defs.launch")
     if launch is not None and isinstance(error, launch.RunFailedError):
         return FAILED
     return None
+
+
+def _of_scoring(error: Exception) -> bool:
+    """Whether a day could not be scored for a reason that the message gives."""
+    from churn_platform.explanation.errors import ExplanationError
+    from churn_platform.flows.scoring import NoChampionError
+    from churn_platform.flows.variants import ScoresStoppedError
+    from churn_platform.scoring import ScoringError
+    from churn_platform.training.errors import FeatureValueError
+
+    return isinstance(error, ScoringError | FeatureValueError | ExplanationError | NoChampionError | ScoresStoppedError)
 
 
 def day_of(text: str) -> date:

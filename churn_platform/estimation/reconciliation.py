@@ -123,6 +123,9 @@ def judge_assumption(windows: Sequence[Mapping[str, Comparison]]) -> Assumption:
     if not windows:
         return Assumption("unknown", "no outcomes of this champion's scores have matured yet")
     newest = windows[0]
+    nothing = [name for name in JUDGED if name not in newest or math.isnan(newest[name].distance)]
+    if nothing:  # no figure is no reason to believe
+        return Assumption("unknown", f"the newest matured window has no usable {', '.join(nothing)}")
     loudest = max((c for name, c in newest.items() if name in JUDGED), key=lambda c: abs(c.distance))
     for number in range(1, min(len(windows), TOGETHER) + 1):
         for name in sorted(JUDGED, key=lambda one: -abs(newest[one].distance)):

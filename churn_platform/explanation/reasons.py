@@ -12,9 +12,8 @@ may have fewer than k.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 LARGEST_TOLD = 1e6  # log-odds: far beyond any model, and such that its millionths are whole numbers in float64
 
 ENCODED = 1 << 17
-"""Reasons of one feature that are kept as JSON: some 40 MB, of what every customer has another value of (charges to the cent)."""
+"""Reasons that are kept as JSON, of all features together: some 40 MB. A block may go beyond it by its own."""
 
 NO_ORDER = "a contribution is NaN or infinite, so there is no order: see check_sum for the row"
 
@@ -155,9 +154,7 @@ def reasons_column(
     for j, feature in enumerate(features):
         wanted = np.flatnonzero(used[first[j] : first[j + 1]])
         cells = np.asarray(distinct[j])[wanted >> 1].tolist()
-        known = _encoded(feature)
-        with known.lock:  # blocks are worded side by side: the second finds what the first has written
-            texts += map(known.__getitem__, zip(cells, (wanted & 1).tolist(), strict=True))
+        texts += _encoded(feature, zip(cells, (wanted & 1).tolist(), strict=True))
     places = np.flatnonzero(used)
     before, before_bytes = _joined(places, [text for text, _ in texts], len(used))
     after, after_bytes = _joined(places, [text for _, text in texts], len(used))
@@ -206,11 +203,8 @@ class _Encoded(dict[tuple[Hashable, int], tuple[bytes, bytes]]):
     def __init__(self, feature: Feature) -> None:
         super().__init__()
         self.feature = feature
-        self.lock = Lock()
 
     def __missing__(self, key: tuple[Hashable, int]) -> tuple[bytes, bytes]:
-        if len(self) >= ENCODED:
-            self.clear()
         value, towards_leaving = key
         shown = _json(_plain(self.feature, value))
         text = _json(reason_text(self.feature, value, bool(towards_leaving)))
@@ -219,7 +213,17 @@ class _Encoded(dict[tuple[Hashable, int], tuple[bytes, bytes]]):
         return found
 
 
-_encoded = lru_cache(maxsize=256)(_Encoded)  # a day's blocks share most values
+_kept: dict[Feature, _Encoded] = {}  # a day's blocks share most values
+_wording = Lock()  # blocks are worded side by side: the second finds what the first has written
+
+
+def _encoded(feature: Feature, keys: Iterable[tuple[Hashable, int]]) -> list[tuple[bytes, bytes]]:
+    """The JSON of some reasons of a feature, by value and direction, before and after the contribution."""
+    with _wording:
+        if sum(map(len, _kept.values())) > ENCODED:
+            _kept.clear()
+        known = _kept.setdefault(feature, _Encoded(feature))
+        return [known[key] for key in keys]
 
 
 def told(feature: Feature, value: Hashable, towards_leaving: bool) -> tuple[str | float | None, str]:

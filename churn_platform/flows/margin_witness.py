@@ -49,13 +49,15 @@ class MarginWitness:
         """The booster's own margin of rows in model order, calibrated, (rows,); a witness answers once.
 
         Raises:
-            ScoringError: the child failed or is silent; its last word is in the message.
+            ScoringError: the child failed, is silent, or answers with anything but a margin a row; its last word is in the message.
+            ModelFileError: the package's booster is not the one that its other files describe.
         """
         import numpy as np
 
         from churn_platform.scoring import ScoringError
         from churn_platform.training.matrix import feature_types
 
+        package.model.require_matching_booster()
         asked = io.BytesIO()
         np.savez(
             asked,
@@ -73,7 +75,13 @@ class MarginWitness:
         if self._child.returncode != 0:
             last = said.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {self._child.returncode}"]
             raise ScoringError(f"XGBoost's own margins could not be had ({last[0]}): {WAY_OUT}")
-        return package.model.calibration.margin(np.load(io.BytesIO(answered), allow_pickle=False))
+        try:
+            raw: NDArray[np.float64] = np.load(io.BytesIO(answered), allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ScoringError(f"XGBoost's own margins cannot be read ({error}): {WAY_OUT}") from error
+        if raw.shape != (len(values),):  # one number would be compared with every row
+            raise ScoringError(f"XGBoost's own margins are {raw.shape} for {len(values)} rows: {WAY_OUT}")
+        return package.model.calibration.margin(raw)
 
 
 WAY_OUT = "nothing is published; score the day again"

@@ -34,14 +34,20 @@ def score_file(platform: Platform, path: Path, day: date, margins: Margins | Non
     Raises:
         NoChampionError, PackageError: no usable champion.
         ScoresStoppedError: the kill switch is thrown.
-        ScoringError: the file lacks a column, or holds no row, another day's row, or a customer twice.
+        ScoringError: the file is not Parquet, lacks a column, or holds no row, another day's row, or a customer twice.
+        FeatureValueError: a category that the contract does not know, or a number that is none.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     refuse_if_stopped(platform)
     version, package = champion_package(platform)
     wanted = ["customer_id", "observation_date", *package.model.feature_names]
-    absent = [name for name in wanted if name not in pq.read_schema(path).names]
+    try:
+        there = pq.read_schema(path).names
+    except pa.ArrowException as error:
+        raise ScoringError(f"{path} cannot be read as Parquet ({error}): write it again") from error
+    absent = [name for name in wanted if name not in there]
     if absent:
         raise ScoringError(f"{path} lacks {', '.join(absent)}: it is not a table of {package.model.feature_set}")
     texts = [feature.name for feature in package.features if feature.is_categorical]

@@ -79,7 +79,7 @@ class TrainedModel:
         """
         import xgboost
 
-        self._require_matching_booster()
+        self.require_matching_booster()
         try:
             return xgboost.Booster({"nthread": 1}, model_file=bytearray(self.booster_json))
         except xgboost.core.XGBoostError as error:
@@ -87,8 +87,8 @@ class TrainedModel:
                 f"XGBoost cannot read booster.json: {str(error).splitlines()[0]}. {RESTORE}"
             ) from error
 
-    def _require_matching_booster(self) -> None:
-        """Refuse bytes that are no model, or another's, before XGBoost parses them: it aborts the process on some."""
+    def require_matching_booster(self) -> None:
+        """Raise ModelFileError for bytes that are no model, or another's, before XGBoost parses them: it aborts the process on some."""
         try:
             learner = json.loads(self.booster_json)["learner"]
             ends = learner["gradient_booster"]["model"]["iteration_indptr"]

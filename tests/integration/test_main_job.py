@@ -234,8 +234,12 @@ def test_a_day_scored_from_a_file_of_its_features_is_the_day_that_was_published(
 
     rows.assign(observation_date=pd.Timestamp("2026-06-04")).to_parquet(file, index=False)
     refused = churn(copy_of, "score", LIVE_DAY, "--features", str(file), "--json")
-    assert refused.returncode != 0
+    assert refused.returncode == 1
     assert "score each day by itself" in refused.stderr
+    file.write_text("no Parquet")
+    damaged = churn(copy_of, "score", LIVE_DAY, "--features", str(file), "--json")
+    assert (damaged.returncode, "cannot be read as Parquet" in damaged.stderr) == (1, True)
+    assert "Traceback" not in refused.stderr + damaged.stderr
     assert churn(copy_of, "score", LIVE_DAY, "--features", str(copy_of / "nowhere"), "--json").returncode != 0
 
 

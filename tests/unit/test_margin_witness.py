@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from churn_platform.flows import scoring as flow
 from churn_platform.flows.margin_witness import MarginWitness
 from churn_platform.scoring import ScoringError, day_order
 from churn_platform.training.boosting import raw_margins
+from churn_platform.training.errors import ModelFileError
 from churn_platform.training.matrix import design_matrix
 
 FEATURES = (V1.feature("tenure_months"), V1.feature("contract"))
@@ -41,6 +43,7 @@ def package() -> Any:
         booster_json=bytes(booster.save_raw("json")),
         feature_names=tuple(feature.name for feature in FEATURES),
         calibration=SimpleNamespace(margin=lambda raw: 1.5 * raw + 0.25),
+        require_matching_booster=lambda: None,
     )
     return SimpleNamespace(model=model, features=FEATURES)
 
@@ -67,7 +70,7 @@ def test_a_witness_that_dies_stops_the_day_before_anything_is_published(
     rows = customers(50)
     monkeypatch.setattr(margin_witness, "CHILD", "churn_platform.no_such_module")
     small: Any = Package()
-    small.model.booster_json = b"{}"
+    small.model.booster_json, small.model.require_matching_booster = b"{}", lambda: None
 
     def score(margins: Any) -> flow.ScoredDay:
         return flow.score_blocks(
@@ -79,6 +82,43 @@ def test_a_witness_that_dies_stops_the_day_before_anything_is_published(
     with pytest.raises(NothingPublishedError):
         read_snapshot(tmp_path, flow.DATASET, "2026-06-03")
     assert score(lambda package, asked: package.margin(asked)).checked == 50  # the control
+
+
+def in_npy(answer: np.ndarray) -> bytes:
+    told = io.BytesIO()
+    np.save(told, answer)
+    return told.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"", "cannot be read"),
+        (b"a library's greeting", "cannot be read"),
+        (in_npy(np.zeros(1)), r"are \(1,\) for 3 rows"),
+        (in_npy(np.zeros((3, 1))), r"are \(3, 1\) for 3 rows"),
+    ],
+)
+def test_an_answer_that_is_not_a_margin_a_row_is_no_answer(package: Any, answer: bytes, reason: str) -> None:
+    """One number for all would be compared with every row, and might pass."""
+    with MarginWitness() as witness, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(witness._child, "communicate", lambda *_, **__: (answer, b""))
+        witness._child.kill()
+        witness._child.wait()
+        witness._child.returncode = 0
+        with pytest.raises(ScoringError, match=reason):
+            witness.margins(package, values(3))
+
+
+def test_a_booster_that_its_neighbours_do_not_describe_is_not_asked(package: Any) -> None:
+    def refuse() -> None:
+        raise ModelFileError("another model's trees")
+
+    other = SimpleNamespace(
+        model=SimpleNamespace(**{**vars(package.model), "require_matching_booster": refuse}), features=FEATURES
+    )
+    with MarginWitness() as witness, pytest.raises(ModelFileError, match="another model"):
+        witness.margins(other, values(3))
 
 
 def test_a_silent_witness_is_not_waited_for_without_end(package: Any, monkeypatch: pytest.MonkeyPatch) -> None:

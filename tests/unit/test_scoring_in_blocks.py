@@ -18,6 +18,7 @@ from churn_platform.adapters.snapshot_parquet import ROW_GROUP, SnapshotError
 from churn_platform.adapters.snapshots import partitions, publish, publish_blocks, read_snapshot
 from churn_platform.contracts.features import V2
 from churn_platform.explanation import reason_bytes
+from churn_platform.explanation import reasons as reasons_module
 from churn_platform.explanation.contributions import Contributions
 from churn_platform.explanation.reasons import rank, reasons_json, top_reasons
 from churn_platform.flows.block_scoring import in_order
@@ -121,6 +122,18 @@ def test_categories_that_python_holds_for_equal_keep_their_own_fingerprints() ->
 def test_a_contribution_is_rounded_as_python_rounds_it(amount: float) -> None:
     for value in (amount, round(amount, 6) + 5e-7, np.nextafter(round(amount, 6) + 5e-7, 0)):
         assert int(f"{value:.6f}".replace(".", "")) == reason_bytes.scaled(value, 1e6)
+
+
+def test_the_texts_that_are_kept_are_bounded_over_all_features_and_come_out_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reasons_module, "ENCODED", 50)
+    feature = V2.feature("total_charges")
+    first = reasons_module._encoded(feature, [(float(n), 1) for n in range(40)])
+    for start in range(0, 4_000, 40):
+        reasons_module._encoded(feature, [(float(start + n), 1) for n in range(40)])
+        assert sum(map(len, reasons_module._kept.values())) <= 50 + 40
+    assert reasons_module._encoded(feature, [(float(n), 1) for n in range(40)]) == first
 
 
 @settings(max_examples=60)

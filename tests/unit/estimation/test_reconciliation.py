@@ -32,6 +32,14 @@ def test_without_matured_windows_nothing_is_known() -> None:
     assert judge_assumption([]).verdict == "unknown"
 
 
+@pytest.mark.parametrize("figure", ["auc", "brier", "churn_rate"])
+def test_a_figure_that_is_missing_or_no_number_is_unknown_and_never_holds(figure: str) -> None:
+    assert judge_assumption([window(**{figure: float("nan")})]).verdict == "unknown"
+    without = {name: one for name, one in window().items() if name != figure}
+    found = judge_assumption([without])
+    assert (found.verdict, figure in found.reason) == ("unknown", True)
+
+
 def test_inside_holds() -> None:
     assert judge_assumption([window(), window()]).verdict == "holds"
 
