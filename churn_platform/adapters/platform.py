@@ -6,7 +6,7 @@ What belongs here: which adapter lives where. What does not: any decision, and a
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -36,6 +36,8 @@ class Platform:
     settings: Settings
     policies: Policies
     feed_name: str
+    held: Home | None = None
+    """The home's identity where it is taken as recorded; None where the feed's source is looked at first."""
 
     @cached_property
     def feed(self) -> FeedSource:
@@ -52,7 +54,11 @@ class Platform:
     @cached_property
     def home(self) -> Home:
         """This home's identity, claimed for the feed; HomeError where it holds another telco."""
-        return claim_home(self.settings, self.feed.home)
+        return self.held or claim_home(self.settings, self.feed.home)
+
+    def as_held(self) -> Platform:
+        """The same home, of which it is believed what `home.json` says: for work that reads nothing of the feed's source."""
+        return replace(self, held=read_home(self.settings))
 
     @property
     def warehouse(self) -> Warehouse:

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from churn_platform.cli.app import NOTHING_YET, CallError, Json, app, day_of
-from churn_platform.cli.terminal import answer, installed
+from churn_platform.cli.terminal import answer, escape, installed
 
 DAY = "DATE"
 

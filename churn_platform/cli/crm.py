@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from churn_platform.cli.app import FAILED, CallError, Json, app
-from churn_platform.cli.terminal import answer, installed
+from churn_platform.cli.terminal import answer, escape, installed
 
 crm_app = typer.Typer(no_args_is_help=True, help="Scores on their way to the CRM.")
 app.add_typer(crm_app, name="crm")

@@ -11,10 +11,9 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from churn_platform.cli.app import NOTHING_YET, CallError, Json, app, day_of
-from churn_platform.cli.terminal import answer, installed, launcher_on
+from churn_platform.cli.terminal import answer, escape, installed, launcher_on
 
 
 @app.command()

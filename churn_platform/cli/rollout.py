@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
-from rich.markup import escape
 
 from churn_platform.cli.app import FAILED, NOTHING_YET, CallError, Json, app
-from churn_platform.cli.terminal import answer, installed
+from churn_platform.cli.terminal import answer, escape, installed
 
 if TYPE_CHECKING:
     from churn_platform.adapters.platform import Platform

@@ -95,3 +95,10 @@ def answer(as_json: bool, summary: dict[str, Any], lines: Callable[[dict[str, An
     console = Console(soft_wrap=False)
     for line in lines(summary):
         console.print(line)
+
+
+def escape(text: str) -> str:
+    """`text` as it stands, for lines in rich's markup; rich is imported when there is something to print."""
+    from rich.markup import escape as escaped
+
+    return escaped(text)
