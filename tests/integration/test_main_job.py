@@ -231,6 +231,11 @@ def test_a_day_scored_from_a_file_of_its_features_is_the_day_that_was_published(
     told = answer(churn(copy_of, "score", LIVE_DAY, "--features", str(file), "--json"))
     assert (told["customers_scored"], told["digest"]) == (published.rows, published.digest)
     assert told["margins_checked"] == published.rows
+    quick = churn(copy_of, "score", LIVE_DAY, "--features", str(file), "--json", PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.rsplit("|")[-1].strip() for line in quick.stderr.splitlines() if line.startswith("import time:")}
+    slow = "xgboost.core scipy._lib sklearn.base rich.markup cffi.api dagster mlflow sqlalchemy.dialects.postgresql"
+    assert not imported & set(slow.split()), "some hundredths of a second each, some tenths"
+    assert {"pandas", "numba", "sqlalchemy"} <= imported  # the control
 
     rows.assign(observation_date=pd.Timestamp("2026-06-04")).to_parquet(file, index=False)
     refused = churn(copy_of, "score", LIVE_DAY, "--features", str(file), "--json")
