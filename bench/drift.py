@@ -86,7 +86,7 @@ def prepare(place: Path, rows: int) -> None:
             if domain:
                 shares = np.linspace(2.0, 1.0, len(domain)) ** (1.5 if moved and column == "contract" else 1.0)
                 columns[column] = pd.Categorical.from_codes(
-                    rng.choice(len(domain), rows, p=shares / shares.sum()), domain
+                    rng.choice(len(domain), rows, p=shares / shares.sum()), pd.Index(domain)
                 )
         tenure = rng.integers(0, 73, rows)
         monthly = np.round(rng.gamma(4.0, 16.0, rows) * (1.05 if moved else 1.0) + 18.0, 2)

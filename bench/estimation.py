@@ -40,7 +40,7 @@ def _live(home: Path) -> None:
     home.mkdir(parents=True)
     os.environ["CHURN_HOME"] = str(home)
     write_world_choice(load_settings(), WorldChoice("calm", 7_000, SEED, LIVE_DAYS))
-    command = [Path(sys.executable).parent / "churn", "run", "--feed", "world", "--json"]
+    command = [str(Path(sys.executable).parent / "churn"), "run", "--feed", "world", "--json"]
     subprocess.run(command, check=True, capture_output=True)
 
 

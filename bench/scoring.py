@@ -51,14 +51,14 @@ def measure(customers: int = CUSTOMERS) -> list[dict[str, Any]]:
 
 
 def _measure(champion: str, customers: int) -> list[dict[str, Any]]:
-    python = [sys.executable, "-m", "bench.scoring"]
+    python: list[str | Path] = [sys.executable, "-m", "bench.scoring"]
     churn = Path(sys.executable).parent / "churn"
     with tempfile.TemporaryDirectory(prefix="churn-bench-") as folder:
         home, work = Path(folder) / "home", Path(folder)
         environment = {"CHURN_HOME": str(home)}
         measured([*python, "champion", champion], environment)
         told = json.loads(measured([*python, "prepare", work, str(customers)], environment).stdout.splitlines()[-1])
-        score = [churn, "score", DAY.isoformat(), "--json", "--features"]
+        score: list[str | Path] = [churn, "score", DAY.isoformat(), "--json", "--features"]
         measured([*score, work / "few.parquet"], environment)  # numba compiles once per installation, not per day
         ours = measured([*score, work / "features.parquet"], environment)
         peer = measured([*python, "peer", work], environment)
@@ -104,7 +104,7 @@ def make_champion(which: str) -> None:
         policies = load_policies()
         one = policies.training.tuning.model_copy(update={"trials": 1})
         training = policies.training.model_copy(update={"tuning": one})
-        opened.load_policies = lambda: policies.model_copy(update={"training": training})  # type: ignore[assignment, misc]
+        opened.load_policies = lambda: policies.model_copy(update={"training": training})  # type: ignore[assignment, attr-defined, misc]
         tuning.DEFAULT = MappingProxyType({**tuning.DEFAULT, "max_depth": 4, "learning_rate": 0.017})
     sys.argv = ["churn", "run", "--feed", "world" if which == WORLD else "ibm", "--json"]
     main()

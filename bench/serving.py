@@ -220,7 +220,16 @@ def _wait(url: str, process: subprocess.Popen[bytes], patience: float) -> None:
 def generate(server: Server, requests: Path, **options: Any) -> dict[str, Any]:
     """Run `bench.open_loop` against the server; its summary."""
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "bench.open_loop", "--port", str(server.port), "--requests", requests, *words]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "bench.open_loop",
+        "--port",
+        str(server.port),
+        "--requests",
+        requests,
+        *words,
+    ]
     told: dict[str, Any] = json.loads(measured(command, {}).stdout)
     return told
 

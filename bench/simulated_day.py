@@ -29,7 +29,16 @@ def measure(customers: int = CUSTOMERS, days: int = DAYS) -> list[dict[str, Any]
     """Median seconds of a warm day, by stage, and MB on disk a day."""
     with tempfile.TemporaryDirectory(prefix="churn-bench-") as folder:
         home = Path(folder) / "home"
-        live = [SCRIPTS / "churn", "simulate", "--customers", str(customers), "--home", home, "--json", "--days"]
+        live: list[str | Path] = [
+            SCRIPTS / "churn",
+            "simulate",
+            "--customers",
+            str(customers),
+            "--home",
+            home,
+            "--json",
+            "--days",
+        ]
         first = json.loads(measured([*live, "1"], {}, 3_600).stdout)
         if first["days_published"] != 1:
             raise RuntimeError(f"no first champion, so no day to measure: {first['events']}")
