@@ -30,10 +30,14 @@ class FeatureFile:
     """
 
     def __init__(self, path: Path, day: date) -> None:
+        import pyarrow as pa
         import pyarrow.compute
-        import pyarrow.parquet  # noqa: F401 (both here, so that the thread below has nothing to import)
+        import pyarrow.parquet  # here, so that the thread below has nothing to import
 
         self.path, self.day = path, day
+        self._bytes = pa.OSFile(
+            str(path)
+        )  # opened once: whoever replaces the file meanwhile does not change what is read
         self._beside = ThreadPoolExecutor(1, "features")
         self._keys = self._beside.submit(self._read_keys)
 
@@ -44,6 +48,7 @@ class FeatureFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._beside.shutdown(cancel_futures=True)
+        self._bytes.close()
 
     def require(self, columns: Sequence[str], feature_set: str) -> None:
         """Raise ScoringError for a file that is not Parquet, or lacks one of `columns` or a key."""
@@ -53,7 +58,7 @@ class FeatureFile:
         from churn_platform.scoring import ScoringError
 
         try:
-            there = pq.read_schema(self.path).names
+            there = pq.read_schema(self._bytes).names
         except pa.ArrowException as error:
             raise ScoringError(f"{self.path} cannot be read as Parquet ({error}): write it again") from error
         absent = [name for name in (*KEYS, *columns) if name not in there]
@@ -78,8 +83,8 @@ class FeatureFile:
         """All rows: the keys, and `columns`, of which `texts` are coded."""
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.path, read_dictionary=list(texts)) as file:
-            frame: pd.DataFrame = file.read([*KEYS, *columns]).to_pandas()
+        file = pq.ParquetFile(self._bytes, read_dictionary=list(texts))
+        frame: pd.DataFrame = file.read([*KEYS, *columns]).to_pandas()
         return frame
 
     def blocks(self, columns: Sequence[str], texts: Sequence[str], size: int) -> Iterator[pd.DataFrame]:
@@ -97,15 +102,13 @@ class FeatureFile:
     def _read_blocks(self, columns: list[str], texts: list[str], size: int) -> Iterator[pd.DataFrame]:
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.path, read_dictionary=texts) as file:
-            for batch in file.iter_batches(size, columns=columns):
-                yield batch.to_pandas()
+        for batch in pq.ParquetFile(self._bytes, read_dictionary=texts).iter_batches(size, columns=columns):
+            yield batch.to_pandas()
 
     def _read_keys(self) -> tuple[pa.Table, bool]:
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.path) as file:
-            keys = file.read(list(KEYS))
+        keys = pq.ParquetFile(self._bytes).read(list(KEYS))
         return keys, _in_order(keys["customer_id"], keys["observation_date"], self.day)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from churn_platform.adapters.platform import Platform
 from churn_platform.contracts.features import FEATURE_SETS
 from churn_platform.contracts.predictions import BANDS
-from churn_platform.scoring import Provenance, checked_places, score_block
+from churn_platform.scoring import Provenance, ScoringError, checked_places, score_block
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,23 +59,32 @@ class Scorer:
         self.riskiest: list[pd.DataFrame] = []
 
     def scores(self, blocks: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """The scores of each block; at the end the sample's margins are compared with the booster's own, before anything is
-        published.
+        """The scores of each block; the sample's margins are compared with the booster's own while the last block is written, and
+        nothing is published before that is done.
         """
-        from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import Future, ThreadPoolExecutor
 
         sampled: list[Sample] = []
+        scored = 0
+        compared: Future[float] | None = None
         with ThreadPoolExecutor(1) as beside:
             # while the first blocks are scored
             loading = beside.submit(lambda: self.package.model.booster if self.margins is None else None)
-            for scores, sample in in_order(self._score, numbered(blocks)):
-                self._note(scores)
-                sampled.append(sample)
+            for scores, figures in in_order(self._score, numbered(blocks)):
+                self._note(figures)
+                sampled.append(figures.sample)
+                scored += len(scores)
+                if scored == self.customers:
+                    compared = beside.submit(self._compare, sampled)
                 yield scores
             loading.result()
-        self.gap = self._compare(sampled)
+            if compared is None or scored != self.customers:
+                raise ScoringError(
+                    f"{scored} customers came where {self.customers} were announced: score the day again"
+                )
+            self.gap = compared.result()
 
-    def _score(self, block: tuple[int, pd.DataFrame]) -> tuple[pd.DataFrame, Sample]:
+    def _score(self, block: tuple[int, pd.DataFrame]) -> tuple[pd.DataFrame, Figures]:
         from churn_platform.explanation.reasons import reasons_column
 
         model, policies = self.package.model, self.platform.policies
@@ -96,13 +105,15 @@ class Scorer:
         )
         first, behind = np.searchsorted(self.checked, (start, start + len(rows)))
         places = self.checked[first:behind] - start
-        return scores, Sample(values[places], explained.values[places], explained.base[places])
+        sample = Sample(values[places], explained.values[places], explained.base[places])
+        banded = {str(band): int(count) for band, count in scores["band"].value_counts().items()}
+        return scores, Figures(banded, float(scores["probability"].sum()), highest(scores), sample)
 
-    def _note(self, scores: pd.DataFrame) -> None:
-        for band, customers in scores["band"].value_counts().items():
-            self.banded[str(band)] += int(customers)
-        self.probability += float(scores["probability"].sum())
-        self.riskiest.append(highest(scores))
+    def _note(self, figures: Figures) -> None:
+        for band, customers in figures.banded.items():
+            self.banded[band] += customers
+        self.probability += figures.probability
+        self.riskiest.append(figures.riskiest)
 
     def _compare(self, sampled: Sequence[Sample]) -> float:
         from churn_platform.explanation.contributions import Contributions, check_sum
@@ -111,6 +122,15 @@ class Scorer:
         margin = self.package.margin(values) if self.margins is None else self.margins(self.package, values)
         bound = self.platform.policies.gates.evaluation.max_contribution_gap
         return check_sum(Contributions(self.package.model.feature_names, amounts, base, margin), bound)
+
+
+class Figures(NamedTuple):
+    """What is kept of a block: customers by band, the sum of their probabilities, the highest scores, the rows that are checked."""
+
+    banded: dict[str, int]
+    probability: float
+    riskiest: pd.DataFrame
+    sample: Sample
 
 
 class Sample(NamedTuple):

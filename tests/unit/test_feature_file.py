@@ -110,6 +110,20 @@ def test_blocks_are_the_rows_and_are_read_before_they_are_asked_for(
         pd.testing.assert_frame_equal(frame[list(rows.columns)], rows)
 
 
+def test_a_file_that_is_replaced_meanwhile_is_read_as_it_was(tmp_path: Path) -> None:
+    path, later = tmp_path / "features.parquet", tmp_path / "later.parquet"
+    rows = customers(200)
+    rows.to_parquet(path, index=False)
+    rows.assign(customer_id=rows["customer_id"].iloc[::-1].to_numpy()).to_parquet(later, index=False)
+    with FeatureFile(path, DAY) as file:
+        assert file.stands_in_order()
+        later.replace(path)
+        found = pd.concat(file.blocks(["tenure_months"], [], 64), ignore_index=True)
+    assert found["customer_id"].tolist() == rows["customer_id"].tolist()
+    with FeatureFile(path, DAY) as file:
+        assert not file.stands_in_order()  # the control: what replaced it is another order
+
+
 def test_a_file_that_is_left_unread_costs_nothing_and_one_that_breaks_is_an_error(tmp_path: Path) -> None:
     before = threading.active_count()
     customers(50).to_parquet(tmp_path / "features.parquet", index=False)

@@ -83,6 +83,22 @@ def test_one_wrong_table_entry_stops_the_day_before_anything_is_published(tmp_pa
     assert (done.gap, done.checked) == (0.0, 300)
 
 
+@pytest.mark.parametrize("announced", [200, 299, 301])
+def test_a_day_of_which_more_or_fewer_customers_come_than_were_announced_is_not_published(
+    tmp_path: Path, announced: int
+) -> None:
+    def score(customers_announced: int) -> ScoredDay:
+        blocks = [customers(300).head(200), customers(300).tail(100)]
+        package: Any = Package()
+        return flow.score_blocks(platform(tmp_path), "churn-1", package, DAY.date(), blocks, customers_announced)
+
+    with pytest.raises(ScoringError, match=f"300 customers came where {announced} were announced"):
+        score(announced)
+    with pytest.raises(NothingPublishedError):
+        read_snapshot(tmp_path, flow.DATASET, "2026-06-03")
+    assert score(300).snapshot.rows == 300  # the control
+
+
 def test_a_margin_that_is_off_a_little_is_told_in_the_gap(tmp_path: Path) -> None:
     error = POLICIES.gates.evaluation.max_contribution_gap / 10
     assert scored(tmp_path, customers(80), Package(error, (3.25,))).gap == pytest.approx(error)
