@@ -5,10 +5,10 @@
 Three champions, each made by `churn run` in a fresh home: the one that the search chooses in the simulated telco (200 trees of depth 3);
 the one that it chooses on IBM's extract, some 600 stumps, which is the cheapest model to explain there is, also for the peer; and one of
 some 300 trees of depth 4 there (a third of the default learning rate). The million are the home's feature rows drawn again with
-replacement (seeded), under new ids, for one live day. Ours and the peer are whole processes,
-one after the other, each from the same Parquet file to a Parquet file with a probability and five reasons (feature, value, contribution,
-the phrase that a retention manager reads) for every row. Ours does more on the way: verified package, fingerprints, bands, the contract,
-an immutable snapshot.
+replacement (seeded), under new ids, for one live day. Ours (the run in the middle of five) and the peer are whole processes, one after the
+other, each from the same Parquet file to a Parquet file with a probability and five reasons (feature, value, contribution, the phrase that
+a retention manager reads) for every row. Ours does more on the way: verified package, fingerprints, bands, the contract, an immutable
+snapshot.
 
 The peer is what a data scientist would write on the same booster; it is given the platform's table of phrases, and words each distinct
 value once. Its `shap.TreeExplainer` hands a booster with native categoricals to
@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -32,11 +33,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.whole_process import measured
+from bench.whole_process import Measured, measured
 
 CUSTOMERS = 1_000_000
 EXPLAINED = 50_000
 REASONS = 5
+RUNS = 5
 DAY = date(2026, 6, 3)
 LIBRARIES = ("xgboost", "shap", "mlflow", "numba", "pandas", "pyarrow")
 DEEPER = "depth 4"
@@ -60,7 +62,7 @@ def _measure(champion: str, customers: int) -> list[dict[str, Any]]:
         told = json.loads(measured([*python, "prepare", work, str(customers)], environment).stdout.splitlines()[-1])
         score: list[str | Path] = [churn, "score", DAY.isoformat(), "--json", "--features"]
         measured([*score, work / "few.parquet"], environment)  # numba compiles once per installation, not per day
-        ours = measured([*score, work / "features.parquet"], environment)
+        ours = _typical([*score, work / "features.parquet"], environment, home)
         peer = measured([*python, "peer", work], environment)
     versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()} | told["model"]
     what = f"{customers:,} customers from Parquet to scores with {REASONS} reasons each, {champion}"
@@ -88,6 +90,15 @@ def _measure(champion: str, customers: int) -> list[dict[str, Any]]:
         }
         for name, unit, mine, theirs, ratio in rows
     ]
+
+
+def _typical(score: list[str | Path], environment: dict[str, str], home: Path) -> Measured:
+    """The run in the middle of `RUNS`, each publishing the day anew; the peer's one run is twenty times as long and evens itself out."""
+    runs = []
+    for _ in range(RUNS):
+        shutil.rmtree(home / "published" / "daily_scores" / DAY.isoformat(), ignore_errors=True)
+        runs.append(measured(score, environment))
+    return sorted(runs, key=lambda run: run.seconds)[RUNS // 2]
 
 
 def make_champion(which: str) -> None:
