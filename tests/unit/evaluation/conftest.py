@@ -12,32 +12,12 @@ import pytest
 from churn_platform.contracts.features import V1
 from churn_platform.evaluation.evaluation import Evaluation, evaluate
 from churn_platform.evaluation.outcomes import ScoredOutcomes, scored_outcomes
+from churn_platform.feeds.ibm import PROFILE_COLUMNS
 from churn_platform.policies import Policies, load_policies
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 if not DATA.exists():
     DATA = Path(__file__).parents[3] / "data/raw/ibm"
-
-COLUMNS = {
-    "SeniorCitizen": "senior_citizen",
-    "tenure": "tenure_months",
-    "PhoneService": "phone_service",
-    "MultipleLines": "multiple_lines",
-    "InternetService": "internet_service",
-    "OnlineSecurity": "online_security",
-    "OnlineBackup": "online_backup",
-    "DeviceProtection": "device_protection",
-    "TechSupport": "tech_support",
-    "StreamingTV": "streaming_tv",
-    "StreamingMovies": "streaming_movies",
-    "Partner": "partner",
-    "Dependents": "dependents",
-    "Contract": "contract",
-    "PaperlessBilling": "paperless_billing",
-    "PaymentMethod": "payment_method",
-    "MonthlyCharges": "monthly_charges",
-    "TotalCharges": "total_charges",
-}
 
 
 @dataclass(frozen=True)
@@ -63,7 +43,7 @@ def holdout() -> Holdout:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    raw = pd.read_csv(DATA / "telco_customer_churn.csv").rename(columns=COLUMNS)
+    raw = pd.read_csv(DATA / "telco_customer_churn.csv").rename(columns=PROFILE_COLUMNS)
     raw["senior_citizen"] = raw["senior_citizen"].map({0: "No", 1: "Yes"})
     raw["total_charges"] = pd.to_numeric(raw["total_charges"], errors="coerce").fillna(0.0)
     frame = pd.DataFrame(

@@ -10,28 +10,9 @@ import pytest
 import xgboost
 
 from churn_platform.contracts.features import V1, FeatureSet
+from churn_platform.feeds.ibm import PROFILE_COLUMNS
 
 EXTRACT = Path(__file__).parents[3] / "../shared/data/telco_customer_churn.csv"
-RENAMED = {
-    "SeniorCitizen": "senior_citizen",
-    "tenure": "tenure_months",
-    "PhoneService": "phone_service",
-    "MultipleLines": "multiple_lines",
-    "InternetService": "internet_service",
-    "OnlineSecurity": "online_security",
-    "OnlineBackup": "online_backup",
-    "DeviceProtection": "device_protection",
-    "TechSupport": "tech_support",
-    "StreamingTV": "streaming_tv",
-    "StreamingMovies": "streaming_movies",
-    "Contract": "contract",
-    "PaperlessBilling": "paperless_billing",
-    "PaymentMethod": "payment_method",
-    "MonthlyCharges": "monthly_charges",
-    "TotalCharges": "total_charges",
-    "Partner": "partner",
-    "Dependents": "dependents",
-}
 
 
 def as_model_input(values: pd.DataFrame, feature_set: FeatureSet) -> pd.DataFrame:
@@ -49,7 +30,7 @@ def as_model_input(values: pd.DataFrame, feature_set: FeatureSet) -> pd.DataFram
 @pytest.fixture(scope="session")
 def customers() -> pd.DataFrame:
     """The extract's 7,043 customers with the columns of v1, as text and numbers; blank total charges are missing."""
-    raw = pd.read_csv(EXTRACT).rename(columns=RENAMED)
+    raw = pd.read_csv(EXTRACT).rename(columns=PROFILE_COLUMNS)
     raw["senior_citizen"] = raw["senior_citizen"].map({0: "No", 1: "Yes"})
     raw["total_charges"] = pd.to_numeric(raw["total_charges"], errors="coerce")
     return raw

@@ -125,7 +125,7 @@ def test_the_reasons_of_real_customers_are_told_from_their_own_values(
 ) -> None:
     told = reasons_json(contributions(booster, model_input), customers, V1, 5)
     first = json.loads(told[0])  # 7590-VHVEG, one month in, month to month
-    assert customers["customerID"].iloc[0] == "7590-VHVEG"
+    assert customers["customer_id"].iloc[0] == "7590-VHVEG"
     assert {"month-to-month contract", "only 1 month as a customer"} <= {reason["text"] for reason in first}
     amounts = [reason["contribution"] for reason in first]
     assert amounts == sorted(amounts, reverse=True)

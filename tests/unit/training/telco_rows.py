@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from churn_platform.contracts.features import FEATURE_SETS, V1, FeatureSet
+from churn_platform.feeds.ibm import PROFILE_COLUMNS
 from churn_platform.training.examples import TrainingExamples, training_examples
 
 DATA = Path(__file__).parents[3] / "../shared/data"
@@ -21,26 +22,6 @@ HORIZON = timedelta(days=30)
 START = date(2026, 1, 1)
 AS_OF = date(2026, 6, 1)
 
-CLASSIC = {
-    "customerID": "customer_id",
-    "gender": "gender",
-    "Partner": "partner",
-    "Dependents": "dependents",
-    "tenure": "tenure_months",
-    "PhoneService": "phone_service",
-    "MultipleLines": "multiple_lines",
-    "InternetService": "internet_service",
-    "OnlineSecurity": "online_security",
-    "OnlineBackup": "online_backup",
-    "DeviceProtection": "device_protection",
-    "TechSupport": "tech_support",
-    "StreamingTV": "streaming_tv",
-    "StreamingMovies": "streaming_movies",
-    "Contract": "contract",
-    "PaperlessBilling": "paperless_billing",
-    "PaymentMethod": "payment_method",
-    "MonthlyCharges": "monthly_charges",
-}
 EXTENSION = {
     "Unlimited Data": "unlimited_data",
     "Number of Referrals": "number_of_referrals",
@@ -119,7 +100,7 @@ def real_tables(feature_set: str) -> Tables:
     classic = pd.read_csv(DATA / "telco_customer_churn.csv")
     services = pd.read_csv(DATA / "telco_services.csv", keep_default_na=False).set_index("Customer ID")
     services = services.loc[classic["customerID"]].reset_index(drop=True)
-    rows = classic.rename(columns=CLASSIC)[list(CLASSIC.values())].copy()
+    rows = classic.rename(columns=PROFILE_COLUMNS)[list(PROFILE_COLUMNS.values())].copy()
     rows["senior_citizen"] = classic["SeniorCitizen"].map({0: "No", 1: "Yes"})
     rows["total_charges"] = pd.to_numeric(classic["TotalCharges"].str.strip().replace("", "0"))
     rows = rows.join(services.rename(columns=EXTENSION)[list(EXTENSION.values())])
