@@ -17,6 +17,7 @@ from churn_platform.defs.sensors import SENSORS
 ASSETS = [
     # ingestion
     ingestion.landed_files,
+    ingestion.schema_report,
     ingestion.raw_tables,
     # features
     features.staging_views,
@@ -41,7 +42,6 @@ ASSETS = [
     rollout.rollout_evidence,
     rollout.rollout_state,
     # monitoring
-    monitoring.schema_report,
     monitoring.drift_report,
     monitoring.performance_report,
     monitoring.slo_report,

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -42,6 +44,27 @@ def test_every_group_of_the_design_is_in_the_graph(definitions: dg.Definitions) 
     graph = definitions.resolve_asset_graph()
     groups = {graph.get(key).group_name for key in graph.materializable_asset_keys}
     assert groups == {"ingestion", "features", "models", "release", "scores", "rollout", "monitoring"}
+
+
+def group_edges(graph: Any) -> dict[str, set[str]]:
+    """The groups that each group reads."""
+    edges: dict[str, set[str]] = {}
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        of_node = edges.setdefault(node.group_name, set())
+        of_node.update(graph.get(parent).group_name for parent in node.parent_keys)
+        of_node.discard(node.group_name)
+    return edges
+
+
+def test_groups_follow_one_another_so_that_their_lineage_reads_from_left_to_right(definitions: dg.Definitions) -> None:
+    """The first page of the graph shows groups alone; two that read each other are drawn backwards."""
+    edges = group_edges(definitions.resolve_asset_graph())
+    order = list(TopologicalSorter(edges).static_order())
+    assert order[0] == "ingestion"
+    edges["ingestion"].add("monitoring")  # the control: it was so
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(edges).static_order())
 
 
 def test_every_file_with_assets_is_listed_in_definitions() -> None:

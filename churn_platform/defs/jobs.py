@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from churn_platform.defs.assets.ingestion import schema_report
 from churn_platform.defs.resources import PlatformResource
 
 INGESTION_AND_FEATURES = dg.AssetSelection.groups("ingestion", "features")
@@ -11,7 +12,9 @@ MONITORING = dg.AssetSelection.groups("monitoring")
 ROLLOUT = dg.AssetSelection.groups("rollout")
 
 history_job = dg.define_asset_job(
-    "history", INGESTION_AND_FEATURES, description="Ingest days and compute their features, without scoring."
+    "history",
+    INGESTION_AND_FEATURES - dg.AssetSelection.assets(schema_report),  # findings are about live days
+    description="Ingest days and compute their features, without scoring.",
 )
 training_job = dg.define_asset_job(
     "training",

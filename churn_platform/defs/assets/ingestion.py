@@ -1,4 +1,5 @@
-"""Group ingestion: the feed lands the day's files, and every row passes the gate into the raw tables or into quarantine."""
+"""Group ingestion: the feed lands the day's files, their schema is judged, and every row passes the gate into the raw tables or into
+quarantine."""
 
 from collections.abc import Iterator
 
@@ -6,6 +7,7 @@ import dagster as dg
 
 from churn_platform.contracts.tables import RAW_TABLES
 from churn_platform.defs.ingestion_metadata import file_metadata, quarantine_metadata, raw_metadata
+from churn_platform.defs.monitoring_metadata import findings_check, schema_metadata
 from churn_platform.defs.resources import (
     WAREHOUSE_POOL,
     PlatformResource,
@@ -17,8 +19,6 @@ from churn_platform.defs.resources import (
 GROUP = "ingestion"
 FRESH = dg.FreshnessPolicy.time_window(fail_window=installed_platform().policies.slo.data_freshness)
 QUARANTINE = dg.AssetKey(["raw", "quarantine"])
-#: the files are looked at before anything is built from them
-SCHEMA_REPORT = dg.AssetKey("schema_report")
 
 
 @dg.asset(
@@ -35,12 +35,39 @@ def landed_files(context: dg.AssetExecutionContext, platform: PlatformResource) 
     return dg.MaterializeResult(metadata=file_metadata(installed, days, written))
 
 
+@dg.asset(
+    group_name=GROUP,
+    deps=[landed_files],
+    partitions_def=observation_days(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    kinds={"python"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "feeds_on_time", asset="schema_report", description="No feed is late or missing on the run's days."
+        ),
+        dg.AssetCheckSpec(
+            "schema_as_agreed", asset="schema_report", description="No file's schema has drifted on the run's days."
+        ),
+    ],
+)
+def schema_report(
+    context: dg.AssetExecutionContext, platform: PlatformResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    """The landed files against those before: late, missing, renamed, retyped, in another unit. Judged before any table is built."""
+    from churn_platform.flows.monitoring.schema import report_schema
+
+    report = report_schema(platform.open(), partition_days(context))
+    yield dg.MaterializeResult(metadata=schema_metadata(report))
+    yield findings_check("feeds_on_time", report.findings, ("feed_late",))
+    yield findings_check("schema_as_agreed", report.findings, ("schema_drift",))
+
+
 @dg.multi_asset(
     specs=[
         *(
             dg.AssetSpec(
                 ["raw", table.name],
-                deps=[landed_files, SCHEMA_REPORT],
+                deps=[landed_files, schema_report],
                 group_name=GROUP,
                 description=table.about,
                 kinds={"duckdb"},
@@ -51,7 +78,7 @@ def landed_files(context: dg.AssetExecutionContext, platform: PlatformResource) 
         ),
         dg.AssetSpec(
             QUARANTINE,
-            deps=[landed_files, SCHEMA_REPORT],
+            deps=[landed_files, schema_report],
             group_name=GROUP,
             kinds={"duckdb"},
             description="Rows that broke a contract: raw content, the rule, the file's digest. received = accepted + quarantined.",

@@ -1,47 +1,19 @@
-"""Group monitoring: what was noticed on each day. The schema of the landed files before anything reads them; the rest after the scores."""
+"""Group monitoring: what was noticed on each day, after the scores. The landed files' schema is judged before them (`ingestion`)."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from churn_platform.defs.assets.ingestion import landed_files
+from churn_platform.defs.assets.ingestion import schema_report
 from churn_platform.defs.monitoring_metadata import (
     drift_metadata,
     findings_check,
     objectives_metadata,
     performance_metadata,
-    schema_metadata,
 )
 from churn_platform.defs.resources import WAREHOUSE_POOL, PlatformResource, observation_days, partition_days
 
 GROUP = "monitoring"
-
-
-@dg.asset(
-    group_name=GROUP,
-    deps=[landed_files],
-    partitions_def=observation_days(),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    kinds={"python"},
-    check_specs=[
-        dg.AssetCheckSpec(
-            "feeds_on_time", asset="schema_report", description="No feed is late or missing on the run's days."
-        ),
-        dg.AssetCheckSpec(
-            "schema_as_agreed", asset="schema_report", description="No file's schema has drifted on the run's days."
-        ),
-    ],
-)
-def schema_report(
-    context: dg.AssetExecutionContext, platform: PlatformResource
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
-    """The landed files against those before: late, missing, renamed, retyped, in another unit. Judged before any table is built."""
-    from churn_platform.flows.monitoring.schema import report_schema
-
-    report = report_schema(platform.open(), partition_days(context))
-    yield dg.MaterializeResult(metadata=schema_metadata(report))
-    yield findings_check("feeds_on_time", report.findings, ("feed_late",))
-    yield findings_check("schema_as_agreed", report.findings, ("schema_drift",))
 
 
 @dg.asset(
