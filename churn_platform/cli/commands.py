@@ -1,4 +1,4 @@
-"""The main verbs: `churn run`, `day`, `train`, `score`, `status`, `report`, `dev`, `setup`.
+"""The main verbs: `churn run`, `day`, `train`, `score`, `status`, `report`, `setup`.
 
 What belongs here: words and progress for people, one JSON object for machines, exit codes. What does not: any work (jobs and flows).
 The outermost door: it drives the same Dagster jobs that the UI and the schedule run.
@@ -6,9 +6,6 @@ The outermost door: it drives the same Dagster jobs that the UI and the schedule
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import time
 from datetime import date
@@ -179,36 +176,6 @@ def setup() -> None:
     platform.ops.close()
     prepare_dagster_home(platform.settings)
     print(f"ready: state lives in {platform.settings.home}", file=sys.stderr)  # noqa: T201
-
-
-@app.command()
-def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI on loopback.")] = 3000) -> None:
-    """Start the Dagster UI and daemon on loopback, on this home."""
-    from churn_platform.adapters.dbt_manifest import prepare_manifest
-    from churn_platform.defs.event_log import BATCH_SIZE
-    from churn_platform.defs.instance import prepare_dagster_home
-
-    platform = installed(None)
-    prepare_manifest(platform.settings)
-    home = prepare_dagster_home(platform.settings)
-    workspace = platform.settings.project_root / "workspace.yaml"
-    # named one by one: `dg dev` wants another project layout than this workspace, and the rest must stay visible
-    ignored = ["ignore:Function `dev_command` is superseded", "ignore:Parameter `backfill_policy`"]
-    environment = {
-        **os.environ,
-        "DAGSTER_HOME": str(home),
-        "CHURN_HOME": str(platform.settings.home),
-        "DAGSTER_EVENT_BATCH_SIZE": str(BATCH_SIZE),
-        "PYTHONWARNINGS": ",".join([*filter(None, [os.environ.get("PYTHONWARNINGS")]), *ignored]),
-    }
-    print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups (Ctrl-C ends it)", file=sys.stderr)  # noqa: T201
-    dagster = os.path.join(os.path.dirname(sys.executable), "dagster")
-    arguments = [dagster, "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(arguments, env=environment, cwd=platform.settings.project_root)  # noqa: S603 (our own environment's dagster)
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        # Dagster stops its five processes on SIGINT only
-        signal.signal(signal_number, lambda *_: process.send_signal(signal.SIGINT))
-    raise typer.Exit(process.wait())
 
 
 def _prepare_features(launcher: Launcher) -> None:
