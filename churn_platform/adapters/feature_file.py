@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,10 @@ AHEAD = 4
 
 
 class FeatureFile:
-    """A file whose keys are being read; use it as a context manager. What is wrong with the file is said when it is asked.
+    """A file whose keys are being read; use it as a context manager. What is wrong with its contents is said when it is asked.
+
+    Raises:
+        ScoringError: by all that reads, for a file that cannot be opened, is not Parquet, or is damaged.
 
     A reading of a million keys takes as long as importing pandas (0.25 s), and needs Python for none of it.
     """
@@ -35,9 +39,8 @@ class FeatureFile:
         import pyarrow.parquet  # here, so that the thread below has nothing to import
 
         self.path, self.day = path, day
-        self._bytes = pa.OSFile(
-            str(path)
-        )  # opened once: whoever replaces the file meanwhile does not change what is read
+        with self._readable():  # opened once: whoever replaces the file meanwhile does not change what is read
+            self._bytes = pa.OSFile(str(path))
         self._beside = ThreadPoolExecutor(1, "features")
         self._keys = self._beside.submit(self._read_keys)
 
@@ -52,15 +55,12 @@ class FeatureFile:
 
     def require(self, columns: Sequence[str], feature_set: str) -> None:
         """Raise ScoringError for a file that is not Parquet, or lacks one of `columns` or a key."""
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         from churn_platform.scoring import ScoringError
 
-        try:
+        with self._readable():
             there = pq.read_schema(self._bytes).names
-        except pa.ArrowException as error:
-            raise ScoringError(f"{self.path} cannot be read as Parquet ({error}): write it again") from error
         absent = [name for name in (*KEYS, *columns) if name not in there]
         if absent:
             raise ScoringError(f"{self.path} lacks {', '.join(absent)}: it is not a table of {feature_set}")
@@ -83,8 +83,9 @@ class FeatureFile:
         """All rows: the keys, and `columns`, of which `texts` are coded."""
         import pyarrow.parquet as pq
 
-        file = pq.ParquetFile(self._bytes, read_dictionary=list(texts))
-        frame: pd.DataFrame = file.read([*KEYS, *columns]).to_pandas()
+        with self._readable():
+            table = pq.ParquetFile(self._bytes, read_dictionary=list(texts)).read([*KEYS, *columns])
+        frame: pd.DataFrame = table.to_pandas()
         return frame
 
     def blocks(self, columns: Sequence[str], texts: Sequence[str], size: int) -> Iterator[pd.DataFrame]:
@@ -99,16 +100,31 @@ class FeatureFile:
 
         return taken()
 
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Arrow's own errors, and the file system's, as one that says the way out."""
+        import pyarrow as pa
+
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            from churn_platform.scoring import ScoringError
+
+            why = " ".join(str(error).split())  # some of Arrow's messages have several lines
+            raise ScoringError(f"{self.path} cannot be read as Parquet ({why}): write it again") from error
+
     def _read_blocks(self, columns: list[str], texts: list[str], size: int) -> Iterator[pd.DataFrame]:
         import pyarrow.parquet as pq
 
-        for batch in pq.ParquetFile(self._bytes, read_dictionary=texts).iter_batches(size, columns=columns):
-            yield batch.to_pandas()
+        with self._readable():
+            for batch in pq.ParquetFile(self._bytes, read_dictionary=texts).iter_batches(size, columns=columns):
+                yield batch.to_pandas()
 
     def _read_keys(self) -> tuple[pa.Table, bool]:
         import pyarrow.parquet as pq
 
-        keys = pq.ParquetFile(self._bytes).read(list(KEYS))
+        with self._readable():
+            keys = pq.ParquetFile(self._bytes).read(list(KEYS))
         return keys, _in_order(keys["customer_id"], keys["observation_date"], self.day)
 
 

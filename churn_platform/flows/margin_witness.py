@@ -87,8 +87,9 @@ def _library() -> Path:
     """XGBoost's own shared library, found without importing the package: that takes 0.5 s (measured)."""
     spec = importlib.util.find_spec("xgboost")
     if spec is not None and spec.origin is not None:
-        for file in sorted((Path(spec.origin).parent / "lib").glob("*xgboost*")):
-            return file
+        found = sorted((Path(spec.origin).parent / "lib").glob("*xgboost*"))
+        if found:
+            return found[0]
     from xgboost.libpath import find_lib_path  # it knows the places of other ways to install it
 
     return Path(find_lib_path()[0])

@@ -247,6 +247,14 @@ def test_a_day_scored_from_a_file_of_its_features_is_the_day_that_was_published(
     assert "Traceback" not in refused.stderr + damaged.stderr
     assert churn(copy_of, "score", LIVE_DAY, "--features", str(copy_of / "nowhere"), "--json").returncode != 0
 
+    rows.to_parquet(file, index=False)
+    for booster in (copy_of / "packages").rglob("booster.json"):
+        booster.chmod(0o644)
+        booster.write_bytes(booster.read_bytes() + b" ")
+    tampered = churn(copy_of, "score", LIVE_DAY, "--features", str(file), "--json")
+    assert (tampered.returncode, "Traceback" in tampered.stderr) == (1, False), tampered.stderr
+    assert pointer_of(copy_of / "published", "daily_scores", LIVE_DAY).digest == published.digest
+
 
 def test_what_a_run_prints_is_kept_without_processes_that_mirror_it(
     summary: dict[str, Any], home: Path, monkeypatch: pytest.MonkeyPatch

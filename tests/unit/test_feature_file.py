@@ -135,6 +135,31 @@ def test_a_file_that_is_left_unread_costs_nothing_and_one_that_breaks_is_an_erro
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("column", ["customer_id", "tenure_months"])
+def test_damage_inside_a_file_is_an_error_that_says_the_way_out_and_nothing_is_published(
+    score: Any, tmp_path: Path, column: str, shuffled: bool
+) -> None:
+    """The footer is whole, so that the damage shows only where a column is read: keys, blocks, or all rows at once."""
+    rows = customers(3_000).sample(frac=1, random_state=2) if shuffled else customers(3_000)
+    good = score(rows, "good")
+    assert good.snapshot.rows == 3_000  # the control
+    content = bytearray((tmp_path / "good.parquet").read_bytes())
+    group = pq.ParquetFile(tmp_path / "good.parquet").metadata.row_group(0)
+    chunk = next(one for one in (group.column(i) for i in range(group.num_columns)) if one.path_in_schema == column)
+    first = chunk.dictionary_page_offset or chunk.data_page_offset
+    content[first : first + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
+    with pytest.raises(ScoringError, match=r"damaged\.parquet cannot be read as Parquet .*: write it again"):
+        score(bytes(content), "damaged")
+    with pytest.raises(NothingPublishedError):
+        read_snapshot(tmp_path / "damaged", flow.DATASET, DAY.isoformat())
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_of_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ScoringError, match=r"nowhere\.parquet cannot be read"):
+        FeatureFile(tmp_path / "nowhere.parquet", DAY)
+
+
 @pytest.fixture
 def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     package: Any = Package()
@@ -144,9 +169,12 @@ def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(block_scoring, "BLOCK", 64)
     monkeypatch.setattr(scored_file, "BLOCK", 64)
 
-    def scored(rows: pd.DataFrame, home: str) -> Any:
+    def scored(rows: pd.DataFrame | bytes, home: str) -> Any:
         path = tmp_path / f"{home}.parquet"
-        rows.to_parquet(path, index=False)
+        if isinstance(rows, bytes):
+            path.write_bytes(rows)
+        else:
+            rows.to_parquet(path, index=False)
         with FeatureFile(path, DAY) as file:
             return scored_file.score_file(platform(tmp_path / home), file)
 
